@@ -1,0 +1,72 @@
+"""Where Redis is: the ladder from an explicit URL down to a local server, climbed once per client."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from taskpy import embedded, errors
+from taskpy.settings import Settings
+
+_SCHEMES = ("redis", "rediss", "unix", "embedded", "memory")
+_PASSWORD = re.compile(r"(?<=://)([^/@]*):([^@]*)@")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where Redis is, and who said so.
+
+    `url` is what to connect to (redis, rediss, unix or memory); `source` the rung of the ladder: "argument", the name
+    of an environment variable, or "embedded".
+    """
+
+    url: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{shown(self.url)} ({self.source})"
+
+    def __repr__(self) -> str:
+        return f"Address({shown(self.url)!r}, {self.source!r})"
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether this is fakeredis in this very process."""
+        return self.url.startswith("memory:")
+
+
+def shown(url: str) -> str:
+    """The URL without its password, for logs, errors and reprs."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}:***@", re.sub(r"(password=)[^&]*", r"\1***", url))
+
+
+def resolve(url: str | None, settings: Settings) -> Address:
+    """Find Redis: the given URL, else the environment's, else a local server of this user.
+
+    Raises `BadArguments` for a URL of an unknown kind, `ServerError` when no local server can be had.
+    """
+    given, source = (url, "argument") if url else (settings.url, settings.url_from or "")
+    if given is None:
+        return _local(settings, settings.home)
+    scheme = given.partition(":")[0]
+    if scheme not in _SCHEMES:
+        known = ", ".join(f"{name}://" for name in _SCHEMES)
+        raise errors.BadArguments(f"{shown(given)!r} is not a Redis URL; taskpy knows {known}")
+    if scheme == "embedded":
+        return _local(settings, _folder(given) or settings.home)
+    return Address(given, source)
+
+
+def _local(settings: Settings, home: Path) -> Address:
+    if not settings.embedded:
+        raise errors.ServerError(
+            "no Redis is named and TASKPY_EMBEDDED=0 forbids a local one; set TASKPY_REDIS_URL, for example to "
+            "redis://localhost:6379/0"
+        )
+    return Address(embedded.join(home, server=settings.server, grace=settings.grace), "embedded")
+
+
+def _folder(url: str) -> Path | None:
+    parts = urlsplit(url)
+    folder = unquote(parts.netloc + parts.path)
+    return Path(folder) if folder else None

@@ -1,0 +1,157 @@
+"""The door to Redis for threads: run operations, wait for a list, watch channels. The one place that retries."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import redis
+
+from taskpy import errors, flow, outage
+from taskpy.connection import BLOCK_SECONDS, Connections
+from taskpy.ops import Op
+from taskpy.outage import Outage, Patience
+from taskpy.subscriber import Subscriber
+
+T = TypeVar("T")
+
+#: How long a call goes on trying when nothing else was said, in seconds.
+CALL_SECONDS = 10.0
+
+
+class Broker:
+    """Runs operations against one server. Thread-safe, and cheap to share."""
+
+    def __init__(self, connections: Connections, *, timeout: float | None = CALL_SECONDS) -> None:
+        self._connections = connections
+        self._timeout = timeout
+        self._closed = False
+        self.outage = Outage(outage_name(connections))
+        self.subscriber = Subscriber(connections.subscriptions.pubsub, self.outage)
+
+    @property
+    def server(self) -> str:
+        """Where this broker is connected, without the password."""
+        return self.outage.server
+
+    def run(self, op: Op[T]) -> T:
+        """Send the operation until it is answered, and decode the answer.
+
+        Raises `Unreachable` when there is no answer within the broker's timeout, `Busy` when Redis is out of memory,
+        `Refused` for any other error of the server.
+        """
+        return self._until_answered(lambda: op.decode(self._send(op)))
+
+    def run_many(self, ops: Sequence[Op[T]]) -> list[T]:
+        """Send the operations in one pipeline, again as a whole where needed; the answers in order."""
+        replies = self._until_answered(lambda: self._send_many(ops))
+        return [op.decode(reply) for op, reply in zip(ops, replies, strict=True)]
+
+    def drive(self, steps: flow.Flow[T]) -> T:
+        """Run a flow to its end in this thread."""
+        watched: list[str] = []
+
+        def perform(step: flow.Step) -> Any:
+            if isinstance(step, Op):
+                return self.run(step)
+            if isinstance(step, flow.Watch):
+                nudge = self.subscriber.watch(step.channel)
+                watched.append(step.channel)
+                return nudge
+            return step.nudge.wait(step.seen, step.seconds)
+
+        try:
+            return flow.drive(steps, perform)
+        finally:
+            for channel in watched:
+                self.subscriber.unwatch(channel)
+
+    def pop(self, keys: Sequence[str], seconds: float) -> tuple[str, bytes] | None:
+        """Wait at most so many seconds (never longer than 3) for an item of one of the lists, and take it.
+
+        An item is lost when the connection breaks while it is on its way. Raises `Unreachable` at the first failure.
+        """
+        try:
+            reply = self._connections.blocking.execute_command("BRPOP", *keys, min(seconds, BLOCK_SECONDS))
+        except Exception as error:  # redis-py raises many kinds; the ones that pass are an outage
+            if not outage.is_passing(error):
+                raise outage.translated(error, self.server) from error
+            self.outage.begins(error)
+            raise errors.Unreachable(f"no answer from {self.server}: {error}") from error
+        self.outage.ends()
+        return (reply[0].decode(), reply[1]) if reply else None
+
+    def command(self, *command: Any) -> Any:
+        """Run one plain command of the user's own, once: it may not be one that can be sent twice."""
+        try:
+            return self._connections.commands.execute_command(*command)
+        except Exception as error:  # redis-py raises many kinds
+            if outage.is_passing(error):
+                raise errors.Unreachable(f"no answer from {self.server}: {error}") from error
+            raise outage.translated(error, self.server) from error
+
+    def close(self) -> None:
+        """Close the connections. A call that still waits for an answer gives up."""
+        self._closed = True
+        self.subscriber.close()
+        self._connections.close()
+
+    def _until_answered(self, send: Callable[[], T]) -> T:
+        patience: Patience | None = None
+        while True:
+            try:
+                answer = send()
+            except (redis.RedisError, OSError) as error:
+                patience = patience or Patience(self.outage, self._timeout)
+                pause = patience.pause_after(error)
+                if self._closed:
+                    raise errors.Unreachable("this client was closed") from error
+                time.sleep(pause)
+            else:
+                self.outage.ends()
+                return answer
+
+    def _send(self, op: Op[Any]) -> Any:
+        client = self._connections.commands
+        if op.script is None:
+            return client.execute_command(*op.command)
+        try:
+            return client.execute_command(*op.wire)
+        except redis.exceptions.NoScriptError:
+            client.execute_command("SCRIPT LOAD", op.script.source)
+            return client.execute_command(*op.wire)
+
+    def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
+        replies = self._pipelined(ops)
+        if missing := unknown_scripts(ops, replies):
+            for source in missing:
+                self._connections.commands.execute_command("SCRIPT LOAD", source)
+            replies = self._pipelined(ops)
+        raise_first(replies)
+        return replies
+
+    def _pipelined(self, ops: Sequence[Op[Any]]) -> list[Any]:
+        pipeline = self._connections.commands.pipeline(transaction=False)
+        for op in ops:
+            pipeline.execute_command(*op.wire)
+        return cast("list[Any]", pipeline.execute(raise_on_error=False))
+
+
+def outage_name(connections: Any) -> str:
+    """How a server is called in logs and errors: its address without the password."""
+    return str(connections.address)
+
+
+def unknown_scripts(ops: Sequence[Op[Any]], replies: Sequence[Any]) -> set[str]:
+    """The sources of the scripts that the server did not know."""
+    return {
+        op.script.source
+        for op, reply in zip(ops, replies, strict=True)
+        if op.script is not None and isinstance(reply, redis.exceptions.NoScriptError)
+    }
+
+
+def raise_first(replies: Sequence[Any]) -> None:
+    """Raise the first error among the replies of a pipeline."""
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply

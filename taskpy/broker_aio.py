@@ -1,0 +1,212 @@
+"""The door to Redis for coroutines: the asyncio twin of `broker` and `subscriber`. It sends; all else is shared."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import redis
+
+from taskpy import broker, flow, retry
+from taskpy.connection import AsyncConnections
+from taskpy.nudge import Nudge
+from taskpy.ops import Op
+from taskpy.outage import Outage, Patience, is_passing
+from taskpy.subscriber import CONFIRM_SECONDS, TICK_SECONDS
+
+T = TypeVar("T")
+
+
+class AsyncBroker:
+    """Runs operations against one server, on the event loop that uses it first."""
+
+    def __init__(self, connections: AsyncConnections, *, timeout: float | None = broker.CALL_SECONDS) -> None:
+        self._connections = connections
+        self._timeout = timeout
+        self.outage = Outage(broker.outage_name(connections))
+        self.subscriber = AsyncSubscriber(connections, self.outage)
+
+    @property
+    def server(self) -> str:
+        """Where this broker is connected, without the password."""
+        return self.outage.server
+
+    async def run(self, op: Op[T]) -> T:
+        """Send the operation until it is answered, and decode the answer; raises what `Broker.run` raises."""
+        return await self._until_answered(lambda: self._send(op), op.decode)
+
+    async def run_many(self, ops: Sequence[Op[T]]) -> list[T]:
+        """Send the operations in one pipeline, again as a whole where needed; the answers in order."""
+        replies: list[Any] = await self._until_answered(lambda: self._send_many(ops), list)
+        return [op.decode(reply) for op, reply in zip(ops, replies, strict=True)]
+
+    async def drive(self, steps: flow.Flow[T]) -> T:
+        """Run a flow to its end on this event loop."""
+        watched: list[str] = []
+        try:
+            return await flow.drive_async(steps, lambda step: self._perform(step, watched))
+        finally:
+            for channel in watched:
+                self.subscriber.unwatch(channel)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.subscriber.close()
+        await self._connections.close()
+
+    async def _perform(self, step: flow.Step, watched: list[str]) -> Any:
+        if isinstance(step, Op):
+            return await self.run(step)
+        if isinstance(step, flow.Watch):
+            nudge = await self.subscriber.watch(step.channel)
+            watched.append(step.channel)
+            return nudge
+        return await step.nudge.wait_async(step.seen, step.seconds)
+
+    async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
+        patience: Patience | None = None
+        while True:
+            try:
+                answer = decode(await send())
+            except (redis.RedisError, OSError) as error:
+                patience = patience or Patience(self.outage, self._timeout)
+                await asyncio.sleep(patience.pause_after(error))
+            else:
+                self.outage.ends()
+                return answer
+
+    async def _send(self, op: Op[Any]) -> Any:
+        client = self._connections.commands
+        if op.script is None:
+            return await client.execute_command(*op.command)
+        try:
+            return await client.execute_command(*op.wire)
+        except redis.exceptions.NoScriptError:
+            await client.execute_command("SCRIPT LOAD", op.script.source)
+            return await client.execute_command(*op.wire)
+
+    async def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
+        replies = await self._pipelined(ops)
+        if missing := broker.unknown_scripts(ops, replies):
+            for source in missing:
+                await self._connections.commands.execute_command("SCRIPT LOAD", source)
+            replies = await self._pipelined(ops)
+        broker.raise_first(replies)
+        return replies
+
+    async def _pipelined(self, ops: Sequence[Op[Any]]) -> list[Any]:
+        pipeline = self._connections.commands.pipeline(transaction=False)
+        for op in ops:
+            pipeline.execute_command(*op.wire)
+        return cast("list[Any]", await pipeline.execute(raise_on_error=False))
+
+
+class _Channel:
+    """One subscribed channel, and how many watch it."""
+
+    def __init__(self) -> None:
+        self.nudge = Nudge()
+        self.watchers = 0
+        self.confirmed = asyncio.Event()
+
+
+class AsyncSubscriber:
+    """Reads one pub/sub connection in an asyncio task that starts with the first channel."""
+
+    def __init__(self, connections: AsyncConnections, outage: Outage) -> None:
+        self._connections = connections
+        self._outage = outage
+        self._channels: dict[str, _Channel] = {}
+        self._pubsub: Any = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def watch(self, channel: str) -> Nudge:
+        """Be nudged by every message on the channel, from the moment this returns."""
+        entry = self._channels.get(channel)
+        if entry is None:
+            entry = self._channels[channel] = _Channel()
+            if self._pubsub is not None:
+                await self._send("subscribe", channel)
+        entry.watchers += 1
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read_for_ever(), name="taskpy-subscriber")
+        try:
+            await asyncio.wait_for(entry.confirmed.wait(), CONFIRM_SECONDS)
+        except TimeoutError:
+            return entry.nudge  # re-checks are the net
+        return entry.nudge
+
+    def unwatch(self, channel: str) -> None:
+        """Give back one `watch`."""
+        self._channels[channel].watchers -= 1
+
+    async def close(self) -> None:
+        """End the reading task and the connection."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self._drop()
+
+    async def _send(self, command: str, channel: str) -> None:
+        try:
+            await getattr(self._pubsub, command)(channel)
+        except Exception as error:  # redis-py raises many kinds; each means a new connection
+            self._outage.begins(error)
+            await self._drop()
+
+    async def _drop(self) -> None:
+        pubsub, self._pubsub = self._pubsub, None
+        if pubsub is not None:
+            await pubsub.aclose()
+
+    async def _read_for_ever(self) -> None:
+        failures = 0
+        while True:
+            try:
+                pubsub = await self._connected()
+                message = await pubsub.get_message(timeout=TICK_SECONDS)
+                failures = 0
+            except Exception as error:  # redis-py raises many kinds; each means a new connection
+                failures += 1
+                if self._pubsub is not None and is_passing(error):
+                    self._outage.begins(error)
+                await self._drop()
+                await asyncio.sleep(retry.reconnect_delay(failures))
+                continue
+            if message is not None:
+                self._dispatch(message)
+            else:
+                await self._tidy()
+
+    async def _connected(self) -> Any:
+        if self._pubsub is None:
+            pubsub = self._connections.subscriptions.pubsub()
+            known: set[str] = set()
+            try:
+                while missing := self._channels.keys() - known:  # more may come while we subscribe
+                    await pubsub.subscribe(*missing)
+                    known |= missing
+            except BaseException:
+                await pubsub.aclose()
+                raise
+            self._pubsub = pubsub
+            for entry in self._channels.values():
+                entry.nudge.give()  # whatever was said meanwhile was not heard
+        return self._pubsub
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        channel = message["channel"]
+        entry = self._channels.get(channel.decode() if isinstance(channel, bytes) else channel)
+        if entry is None:
+            return
+        if message["type"] == "subscribe":
+            entry.confirmed.set()
+        elif message["type"] == "message":
+            self._outage.ends()
+            entry.nudge.give()
+
+    async def _tidy(self) -> None:
+        for name in [name for name, entry in self._channels.items() if not entry.watchers]:
+            if len(self._channels) == 1:
+                return  # a connection without any subscription cannot be read
+            del self._channels[name]
+            await self._send("unsubscribe", name)

@@ -1,0 +1,96 @@
+"""Calling a task's function, in every place the same way: which arguments it takes, and what its end means."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from taskpy import errors
+from taskpy.spec import Outcome, Verdict
+
+Function = Callable[..., Any]
+
+
+def is_async(function: Function) -> bool:
+    """Whether the function is an `async def`."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function
+    )
+
+
+def check_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise `BadArguments` when the function cannot be called with its task and these arguments."""
+    signature = _signature(function)
+    if signature is None or _takes_task_alone(signature):
+        return
+    try:
+        signature.bind(None, *args, **kwargs)
+    except TypeError as error:
+        name = getattr(function, "__qualname__", repr(function))
+        raise errors.BadArguments(
+            f"{name}{signature} cannot be called with its task and {_shown(args, kwargs)}: {error}"
+        ) from None
+
+
+def invoke(function: Function, task: Any) -> Any:
+    """Call the function with its task, and with the task's arguments when its signature takes them."""
+    signature = _signature(function)
+    if signature is not None and _takes_task_alone(signature):
+        return function(task)
+    return function(task, *task.args, **task.kwargs)
+
+
+def run(function: Function, task: Any) -> Outcome:
+    """Run the function to its end in this thread."""
+    try:
+        return Outcome(Verdict.SUCCEEDED, invoke(function, task))
+    except BaseException as error:  # whatever a task raises is its outcome, never ours
+        return outcome_of(error)
+
+
+async def run_async(function: Function, task: Any) -> Outcome:
+    """Run the coroutine function to its end on this event loop."""
+    try:
+        return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", invoke(function, task)))
+    except BaseException as error:  # whatever a task raises is its outcome, never ours
+        return outcome_of(error)
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """What it means that a task's function ended by this exception."""
+    match error:
+        case errors.Stopped():
+            return Outcome(Verdict.STOPPED)
+        case errors.Released():
+            return Outcome(Verdict.RELEASED)
+        case errors.LeaseLost():
+            return Outcome(Verdict.LOST)
+        case errors.Retry():
+            return Outcome(Verdict.RETRY, error=error, delay=error.delay)
+        case errors.Discard() | errors.BadArguments():
+            return Outcome(Verdict.FAILED, error=error, final=True)
+    return Outcome(Verdict.FAILED, error=error)
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(function: Function) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none; Python will check the call itself
+        return None
+
+
+def _takes_task_alone(signature: inspect.Signature) -> bool:
+    parameters = list(signature.parameters.values())
+    return len(parameters) == 1 and parameters[0].kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+
+
+def _shown(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    # Names and counts only: values may be secret, or long.
+    parts = [f"{len(args)} positional argument{'s' * (len(args) != 1)}"]
+    if kwargs:
+        parts.append(f"keywords {', '.join(kwargs)}")
+    return " and ".join(parts)

@@ -1,0 +1,208 @@
+"""The asyncio forms of the outside: a `Client` and its `RemoteTask`. What does I/O is awaited."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from taskpy import address, errors, flow, spec
+from taskpy.broker_aio import AsyncBroker
+from taskpy.connection import AsyncConnections, Redis
+from taskpy.contract import Contract
+from taskpy.keys import Keys
+from taskpy.line import Status
+from taskpy.line_redis import RedisLine
+from taskpy.outside import OutsideFlows
+from taskpy.remote import spec_of
+from taskpy.senders import Senders
+from taskpy.settings import Settings
+from taskpy.space import SUBMIT_BATCH
+from taskpy.spec import MISSING, Options, State, TaskSpec
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class RemoteTask(Generic[R]):
+    """A task on any worker, held by a coroutine. The properties are what was known last; `refresh` asks again."""
+
+    def __init__(self, client: "Client", id: str, task: TaskSpec | None) -> None:
+        self.id = id
+        self._client = client
+        self._line = RedisLine(client.keys, id, client.senders, server=client.server, task=task)
+        self._flows = OutsideFlows(self._line, attached=task is None)
+        self._task = task
+        self._status = Status(State.NEW if task is not None else State.QUEUED)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemoteTask | Contract) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<aio.RemoteTask {self.id}>"
+
+    async def start(self) -> None:
+        """Submit the task. Raises `SubmitUncertain` when Redis does not answer in time: start it again, it runs once."""
+        await self._drive(self._line.start())
+        self._status = Status(State.QUEUED)
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, at most `timeout` seconds; whether it has come."""
+        done = await self._drive(self._flows.wait(timeout))
+        await self.refresh()
+        return done
+
+    async def get(self, timeout: float | None = None) -> R:
+        """Wait for the end and return the result; raises what `RemoteTask.get` of taskpy raises."""
+        try:
+            result: R = await self._drive(self._flows.get(timeout))
+        finally:
+            await self.refresh()
+        return result
+
+    async def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
+        """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds."""
+        await self._drive(self._flows.stop(join, timeout, reason))
+        return (await self.refresh()).state
+
+    async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put a message into the task's inbox, waiting for room at most `timeout` seconds."""
+        await self._drive(self._flows.send(data, block, timeout))
+
+    async def recv(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the next message that the task sent, waiting at most `timeout` seconds."""
+        return await self._drive(self._flows.recv(block, timeout))
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while True:
+            try:
+                message = await self.recv()
+            except errors.TaskEnded:
+                return
+            yield message
+
+    async def refresh(self) -> Self:
+        """Ask Redis where the task stands; the properties then say so."""
+        self._status = await self._drive(self._flows.look())
+        return self
+
+    @property
+    def state(self) -> State:
+        """Where the task stood when it was last asked."""
+        return self._status.state
+
+    @property
+    def done(self) -> bool:
+        """Whether the task had ended when it was last asked."""
+        return self._status.state.done
+
+    @property
+    def result(self) -> R | None:
+        """What the function returned; None before the end is known, and when it failed or was stopped."""
+        value: R | None = self._status.value
+        return value
+
+    @property
+    def exception(self) -> Exception | None:
+        """What the function raised; None before the end is known, and when it succeeded or was stopped."""
+        return self._status.error
+
+    @property
+    def line(self) -> RedisLine:
+        """The line to the task, for the client that submits many."""
+        return self._line
+
+    async def _drive(self, steps: flow.Flow[T]) -> T:
+        return await self._client.broker.drive(steps)
+
+
+class Client:
+    """The asyncio twin of `taskpy.Client`: the same arguments, bound to the event loop that uses it first."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        namespace: str | None = None,
+        redis: Redis | None = None,
+        timeout: float | None = 10.0,
+    ) -> None:
+        settings = Settings.from_env()
+        self.keys = Keys(namespace or settings.namespace)
+        self.senders = Senders()
+        given = address.Address("redis://(given client)", "argument")
+        found = given if redis is not None else address.resolve(url, settings)
+        self.broker = AsyncBroker(AsyncConnections(found, redis=redis), timeout=timeout)
+
+    @property
+    def server(self) -> str:
+        """Where this client is connected, without the password."""
+        return self.broker.server
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.broker.close()
+
+    def options(self, **options: Any) -> "Submission":
+        """The same client with options for what is submitted next: see `Options`."""
+        return Submission(self, Options.of(options))
+
+    def task(self, func: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
+        """Make a task of a function or a name, not started yet."""
+        return self.options().task(func, *args, **kwargs)
+
+    async def submit(self, func: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
+        """Make a task of a function or a name, and start it."""
+        return await self.options().submit(func, *args, **kwargs)
+
+    async def submit_many(
+        self, func: Any, inputs: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]
+    ) -> list[RemoteTask[Any]]:
+        """Start a task for each `(args, kwargs)`, in few round trips; the handles in order."""
+        return await self.options().submit_many(func, inputs)
+
+    def attach(self, id: str) -> RemoteTask[Any]:
+        """The task of this id, from any process on any host. Does no I/O."""
+        return RemoteTask(self, spec.checked_id(id), None)
+
+
+class Submission:
+    """A client with options, ready to submit."""
+
+    def __init__(self, client: Client, options: Options) -> None:
+        self._client = client
+        self._options = options
+
+    def task(self, func: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
+        """Make a task, not started yet."""
+        return RemoteTask(self._client, spec.new_id(), spec_of(func, args, kwargs, self._options, MISSING))
+
+    async def submit(self, func: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
+        """Make a task and start it."""
+        made = self.task(func, *args, **kwargs)
+        await made.start()
+        return made
+
+    async def submit_many(
+        self, func: Any, inputs: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]
+    ) -> list[RemoteTask[Any]]:
+        """Start a task for each `(args, kwargs)`, in few round trips; the handles in order."""
+        made = [self.task(func, *args, **kwargs) for args, kwargs in inputs]
+        for first in range(0, len(made), SUBMIT_BATCH):
+            lines = [task.line for task in made[first : first + SUBMIT_BATCH]]
+            try:
+                await self._client.broker.run_many([line.submission() for line in lines])
+            except errors.Unreachable as error:
+                raise errors.SubmitUncertain(lines[0].id, f"{len(lines)} tasks are uncertain: {error}") from error
+            for line in lines:
+                line.submitted()
+        return made

@@ -1,0 +1,128 @@
+"""The names a task has on both of its sides: the handle outside, and the object that its function receives inside.
+
+A name that belongs to the other side only raises `WrongSide` and says what to use instead.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
+
+from taskpy import errors
+from taskpy.spec import State
+
+R = TypeVar("R")
+
+
+class Contract(ABC, Generic[R]):
+    """One task, seen from the outside or from the inside. Equal by id."""
+
+    id: str
+
+    @property
+    @abstractmethod
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments of the function."""
+
+    @property
+    @abstractmethod
+    def kwargs(self) -> Mapping[str, Any]:
+        """The keyword arguments of the function."""
+
+    # -- both sides -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Send a message to the other side."""
+
+    @abstractmethod
+    def recv(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Receive the next message of the other side."""
+
+    @abstractmethod
+    def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
+        """Ask the task to stop."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Any]:
+        """The messages of the other side, one by one."""
+
+    @property
+    @abstractmethod
+    def state(self) -> State:
+        """Where the task stands."""
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether the task has ended."""
+
+    @property
+    @abstractmethod
+    def result(self) -> R | None:
+        """What the function returned; None before the end, and when it failed or was stopped."""
+
+    @property
+    @abstractmethod
+    def exception(self) -> Exception | None:
+        """What the function raised; None before the end, and when it succeeded or was stopped."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Contract) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    # -- outside: what whoever started the task may do ------------------------------------------
+
+    def start(self) -> None:
+        """Run the function in the background."""
+        self._only("outside")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end."""
+        self._only("outside")
+
+    def get(self, timeout: float | None = None) -> R:
+        """Wait for the end, and return the result or raise."""
+        self._only("outside")
+
+    # -- inside: what the function may do with the task it received ------------------------------
+
+    @property
+    def attempt(self) -> int:
+        """Which start of the function this is, from 1."""
+        self._only("inside")
+
+    @property
+    def token(self) -> str:
+        """A name for this very start, never used twice: give it to outside systems as an idempotency key."""
+        self._only("inside")
+
+    @property
+    def prev(self) -> Any:
+        """The output of the predecessor in a Chain."""
+        self._only("inside")
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is shutting down, so that the task should end or hand over soon."""
+        self._only("inside")
+
+    def stopped(self) -> bool:
+        """Whether the task was asked to stop."""
+        self._only("inside")
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep; True after the whole time, False when a stop woke the task."""
+        self._only("inside")
+
+    def release(self) -> NoReturn:
+        """Give the task back to its queue, to be begun again by another worker."""
+        self._only("inside")
+
+    def _only(self, side: str) -> NoReturn:
+        raise errors.WrongSide(
+            "this belongs to the task itself; a handle has start, wait, get, stop, send and recv"
+            if side == "inside"
+            else "this belongs to a handle; inside a task there are stopped, sleep, send, recv and release"
+        )

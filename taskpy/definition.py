@@ -1,0 +1,110 @@
+"""`@task`: a function with a name and options, that workers can find and anyone can submit. Still a plain function."""
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from taskpy import registry
+from taskpy.retry import Backoff
+from taskpy.spec import Options
+
+if TYPE_CHECKING:
+    from taskpy import aio
+    from taskpy.remote import RemoteTask, Submission
+    from taskpy.thread import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Definition(Generic[P, R]):
+    """A registered task function. Calling it calls the function; pickles by name."""
+
+    def __init__(
+        self, function: Callable[..., Any], *, name: str | None = None, options: Options | None = None
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = name or registry.name_of(function)
+        self.defaults = options or Options()
+        registry.registry.add(self.name, function, self.defaults)
+
+    def __call__(self, task: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Call the function, here and now, with whatever stands for its task."""
+        return self.function(task, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<task definition {self.name}>"
+
+    def __reduce__(self) -> str:
+        return str(vars(self)["__qualname__"])
+
+    @overload
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> "RemoteTask[R]": ...
+    @overload
+    def submit(self: "Definition[[], R]", *args: Any, **kwargs: Any) -> "RemoteTask[R]": ...
+    def submit(self, *args: Any, **kwargs: Any) -> "RemoteTask[R]":
+        """Start it on a worker, through the process's default client; returns the handle.
+
+        Raises `BadArguments`, `NotSendable` or `TooLarge` before anything is sent, `SubmitUncertain` when Redis does
+        not answer in time.
+        """
+        return self.options().submit(*args, **kwargs)
+
+    def options(self, **options: Any) -> "Submission[P, R]":
+        """The same task with other options for what is submitted next: `client`, and those of `Options`."""
+        from taskpy.remote import RemoteTask  # redis is only imported where something is submitted
+
+        submission: Submission[P, R] = RemoteTask.options(**options).of(self)
+        return submission
+
+
+@overload
+def task(function: "Callable[Concatenate[aio.Task, P], Coroutine[Any, Any, R]]", /) -> Definition[P, R]: ...
+@overload
+def task(function: "Callable[Concatenate[Task[Any], P], R]", /) -> Definition[P, R]: ...
+@overload
+def task(
+    *,
+    name: str | None = None,
+    queue: str | None = None,
+    retries: int | None = None,
+    backoff: Backoff | float | None = None,
+    restarts: int | None = None,
+    keep: float | None = None,
+    handover: bool | None = None,
+) -> "_Decorator": ...
+def task(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any) -> Any:
+    """Register a function as a task, under `name` or `<module>.<qualname>`.
+
+    `queue` is where it goes when the submitter names none; `retries` how often it is run again after a failure, each
+    time after a pause of `backoff` (seconds, or a `Backoff`); `restarts` how often it is started again after its
+    worker was lost (2); `keep` how long the result is kept, in seconds (an hour); `handover` says that a worker which
+    shuts down may hand it to another, which begins it again.
+    """
+    checked = Options.of(options)
+    if function is None:
+        return functools.partial(Definition[Any, Any], name=name, options=checked)
+    return Definition[Any, Any](function, name=name, options=checked)
+
+
+class _Decorator:
+    """The type of `@task(...)`; never made."""
+
+    @overload
+    def __call__(self, f: "Callable[Concatenate[aio.Task, P], Coroutine[Any, Any, R]]", /) -> Definition[P, R]: ...
+    @overload
+    def __call__(self, f: "Callable[Concatenate[Task[Any], P], R]", /) -> Definition[P, R]: ...
+    def __call__(self, f: Any, /) -> Any:
+        """Decorate the function."""
+        raise NotImplementedError
+
+
+def function_of(func: Any) -> Callable[..., Any]:
+    """The plain function of a task definition, or what was given."""
+    if isinstance(func, Definition):
+        return func.function
+    if not callable(func):
+        raise TypeError(f"a task needs a function, not {func!r}")
+    function: Callable[..., Any] = func
+    return function

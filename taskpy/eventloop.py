@@ -1,0 +1,37 @@
+"""One event loop in a thread of its own, for the `async def` tasks of this process. It starts with the first of them."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class EventLoop:
+    """An asyncio loop in a daemon thread."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T], done: Callable[[Future[T]], None]) -> None:
+        """Run the coroutine on the loop; `done` is called with its future at the end, on the loop's thread."""
+        asyncio.run_coroutine_threadsafe(coroutine, self._running()).add_done_callback(done)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            # A forked child inherits the loop but not the thread that runs it.
+            if self._loop is None or self._pid != os.getpid():
+                self._loop = asyncio.new_event_loop()
+                self._pid = os.getpid()
+                threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
+            return self._loop
+
+
+#: The loop of the local `async def` tasks of this process.
+local = EventLoop("taskpy-loop")

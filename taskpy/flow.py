@@ -1,0 +1,119 @@
+"""Logic that is written once and run twice: a flow says what to do next, a driver does it, in a thread or on a loop.
+
+A flow is a generator. It yields an `Op` to have it run by Redis, `Watch` to be woken by a channel from now on, `Wait`
+to sleep until a nudge; it is sent what came of it. What it returns is the answer. The calls of a handle and of the
+inside of a task are flows, which is why their async forms have no logic of their own.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from taskpy.nudge import Nudge
+from taskpy.ops import Op
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Answered by a `Nudge` that is given at every message on the channel, until the flow ends."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Sleep until the nudge's count is no longer `seen`, at most so many seconds. Answered by whether it moved."""
+
+    nudge: Nudge
+    seen: int
+    seconds: float | None = None
+
+
+Step = Op[Any] | Watch | Wait
+Flow = Generator[Step, Any, T]
+
+
+def just(value: T) -> Flow[T]:
+    """Return a flow that needs nothing done."""
+    return value
+    yield  # makes this a generator
+
+
+class Turn:
+    """One flow at a time, among threads or among coroutines."""
+
+    __slots__ = ("_lock", "_nudge")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._nudge = Nudge()
+
+    def take(self) -> Flow[None]:
+        """Wait until it is this flow's turn."""
+        while True:
+            seen = self._nudge.count
+            if self._lock.acquire(blocking=False):
+                return
+            yield Wait(self._nudge, seen)
+
+    def give(self) -> None:
+        """Let the next one go."""
+        self._lock.release()
+        self._nudge.give()
+
+
+def drive(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
+    """Run a flow to its end in this thread; an error of a step is raised inside the flow."""
+    answer: Any = None
+    failure: Exception | None = None
+    try:
+        while True:
+            try:
+                step = flow.send(answer) if failure is None else flow.throw(failure)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer, failure = None, None
+            try:
+                answer = perform(step)
+            except Exception as error:  # the flow decides what an error means
+                failure = error
+    finally:
+        flow.close()
+
+
+async def drive_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
+    """Run a flow to its end on this event loop: the twin of `drive`."""
+    answer: Any = None
+    failure: Exception | None = None
+    try:
+        while True:
+            try:
+                step = flow.send(answer) if failure is None else flow.throw(failure)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer, failure = None, None
+            try:
+                answer = await perform(step)
+            except Exception as error:  # the flow decides what an error means
+                failure = error
+    finally:
+        flow.close()
+
+
+def wait_here(step: Step) -> Any:
+    """Perform a step of a flow that never leaves this process."""
+    if isinstance(step, Wait):
+        return step.nudge.wait(step.seen, step.seconds)
+    raise TypeError(f"a local flow cannot {step!r}")
+
+
+async def wait_here_async(step: Step) -> Any:
+    """Perform a step of a flow that never leaves this process, on the event loop."""
+    if isinstance(step, Wait):
+        return await step.nudge.wait_async(step.seen, step.seconds)
+    raise TypeError(f"a local flow cannot {step!r}")

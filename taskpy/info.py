@@ -1,0 +1,31 @@
+"""What a worker tells the others of itself: plain data, packed, beside its lease."""
+
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from taskpy import codec, errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerInfo:
+    """A worker process: where it runs, what it serves and how much it can do at once. `started` is epoch seconds."""
+
+    host: str = ""
+    pid: int = 0
+    queues: tuple[str, ...] = ()
+    concurrency: int = 0
+    tasks: int = 0
+    started: float = 0.0
+
+    def dump(self) -> bytes:
+        """This information as bytes."""
+        return codec.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, data: bytes | None) -> Self:
+        """Read what a worker said of itself; unknown fields are left out, and nothing readable is an empty one."""
+        try:
+            fields = codec.loads(data) if data else {}
+            return cls(**{name: fields[name] for name in cls.__dataclass_fields__ if name in fields})
+        except (errors.Malformed, TypeError):
+            return cls()

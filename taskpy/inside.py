@@ -1,0 +1,203 @@
+"""The inside of a task: what its function receives, wherever it runs.
+
+The calls are flows over a `Mailbox`, so the thread's form here and the coroutine's form in `aio.py` share their logic.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from taskpy import errors, flow
+from taskpy.contract import Contract
+from taskpy.deadline import Deadline
+from taskpy.mailbox import Mailbox
+from taskpy.spec import MISSING, State
+
+#: Performs the steps of a flow: in this process, or by Redis too.
+Perform = Callable[[flow.Step], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One start of a task's function: which task, with what, the how-manieth, and by whom it may be taken over.
+
+    `handover` says that a drain may unwind it; `releasable` that it can be given back at all (on a worker it can).
+    """
+
+    id: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    prev: Any = MISSING
+    attempt: int = 1
+    token: str
+    handover: bool = False
+    releasable: bool = False
+
+
+class InsideFlows:
+    """The inside's calls as flows, for a thread or a coroutine to drive."""
+
+    def __init__(self, run: Run, mailbox: Mailbox) -> None:
+        self._run = run
+        self._mailbox = mailbox
+
+    def check(self) -> None:
+        """The safe point: where a task that lost its lease, or is to be handed over, is unwound."""
+        if self._mailbox.lost:
+            raise errors.LeaseLost
+        if self._mailbox.draining and self._run.handover and not self._mailbox.stopping:
+            raise errors.Released
+
+    def recv(self, block: bool, timeout: float | None) -> flow.Flow[Any]:
+        """Take the next message; `Stopped` or `Empty` when there is none to come, or none in time."""
+        deadline = Deadline(timeout if block else 0)
+        while True:
+            seen = self._mailbox.nudge.count
+            self.check()
+            message = yield from self._mailbox.take()
+            if message is not None:
+                return message.data
+            if self._mailbox.stopping and block and timeout is None:
+                raise errors.Stopped
+            if self._mailbox.stopping or deadline.over:
+                raise errors.Empty
+            yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
+
+    def send(self, data: Any) -> flow.Flow[None]:
+        """Append a message to the outbox."""
+        self.check()
+        yield from self._mailbox.post(data)
+
+    def sleep(self, seconds: float) -> flow.Flow[bool]:
+        """Sleep until the time is over (True) or a stop comes (False)."""
+        deadline = Deadline(seconds)
+        while True:
+            seen = self._mailbox.nudge.count
+            self.check()
+            if self._mailbox.stopping:
+                return False
+            if deadline.over:
+                return True
+            yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
+
+    def stop(self, reason: str | None) -> flow.Flow[State]:
+        """Ask this very task to stop; it goes on until it looks."""
+        yield from self._mailbox.ask_stop(reason)
+        return State.RUNNING
+
+
+class InsideView:
+    """What thread and coroutine know of their own task without asking anyone."""
+
+    def __init__(self, run: Run, mailbox: Mailbox) -> None:
+        self.id = run.id
+        self._run = run
+        self._mailbox = mailbox
+        self._flows = InsideFlows(run, mailbox)
+
+    def __repr__(self) -> str:
+        return f"<task {self.id}, inside, attempt {self._run.attempt}>"
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments of the function."""
+        return self._run.args
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """The keyword arguments of the function."""
+        return self._run.kwargs
+
+    @property
+    def attempt(self) -> int:
+        """Which start of the function this is, from 1."""
+        return self._run.attempt
+
+    @property
+    def token(self) -> str:
+        """A name for this very start, never used twice: give it to outside systems as an idempotency key."""
+        return self._run.token
+
+    @property
+    def prev(self) -> Any:
+        """The output of the predecessor in a Chain; an AttributeError where there is none."""
+        if self._run.prev is MISSING:
+            raise AttributeError("prev: this task is not a link of a Chain")
+        return self._run.prev
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is shutting down, so that the task should end or hand over soon. False locally."""
+        return self._mailbox.draining
+
+    @property
+    def state(self) -> State:
+        """Running, as long as the function can ask."""
+        return State.RUNNING
+
+    @property
+    def done(self) -> bool:
+        """False, as long as the function can ask."""
+        return False
+
+    @property
+    def result(self) -> None:
+        """None, as long as the function can ask."""
+        return
+
+    @property
+    def exception(self) -> None:
+        """None, as long as the function can ask."""
+        return
+
+    def stopped(self) -> bool:
+        """Whether the task was asked to stop. A safe point: see `release`."""
+        self._flows.check()
+        return self._mailbox.stopping
+
+    def release(self) -> NoReturn:
+        """Give the task back to its queue, to be begun again by another worker; raises `Released` to get there.
+
+        Raises `UsageError` for a local task, which has no queue to go back to.
+        """
+        if not self._run.releasable:
+            raise errors.UsageError("only a task on a worker can be released; this one runs locally")
+        raise errors.Released
+
+
+class Inside(InsideView, Contract[Any]):
+    """The task as a plain function sees it. Its calls block the thread of the task only."""
+
+    def __init__(self, run: Run, mailbox: Mailbox, perform: Perform = flow.wait_here) -> None:
+        super().__init__(run, mailbox)
+        self._perform = perform
+
+    def recv(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the next message from the inbox, waiting at most `timeout` seconds.
+
+        Raises `Empty` when none comes in time. A stop ends the waiting: messages accepted before it are delivered
+        first, then `Stopped` is raised, or `Empty` where a timeout was given.
+        """
+        return flow.drive(self._flows.recv(block, timeout), self._perform)
+
+    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Append a message to the outbox. Never waits for a reader; the outbox keeps the last 1,000."""
+        del block, timeout  # the signature of the other side; here there is nothing to wait for
+        flow.drive(self._flows.send(data), self._perform)
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""
+        return flow.drive(self._flows.sleep(seconds), self._perform)
+
+    def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
+        """Ask this very task to stop. Only asks: a task cannot wait for its own end."""
+        del join, timeout
+        return flow.drive(self._flows.stop(reason), self._perform)
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                message = self.recv()
+            except errors.Stopped:
+                return
+            yield message

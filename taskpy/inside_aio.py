@@ -1,0 +1,60 @@
+"""The inside of an `async def` task: the names of `Inside`, awaited where they wait."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from taskpy import errors, flow, thread
+from taskpy.inside import InsideView, Run
+from taskpy.mailbox import Mailbox
+from taskpy.spec import State
+
+#: Performs the steps of a flow on an event loop.
+AsyncPerform = Callable[[flow.Step], Awaitable[Any]]
+
+
+class Task(InsideView):
+    """The task as a coroutine function sees it: `recv`, `send`, `sleep` and `stop` are awaited, `async for` reads."""
+
+    def __init__(self, run: Run, mailbox: Mailbox, perform: AsyncPerform = flow.wait_here_async) -> None:
+        super().__init__(run, mailbox)
+        self._perform = perform
+
+    async def recv(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the next message from the inbox, waiting at most `timeout` seconds.
+
+        Raises `Empty` when none comes in time. A stop ends the waiting: messages accepted before it are delivered
+        first, then `Stopped` is raised, or `Empty` where a timeout was given.
+        """
+        return await flow.drive_async(self._flows.recv(block, timeout), self._perform)
+
+    async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Append a message to the outbox. Never waits for a reader; the outbox keeps the last 1,000."""
+        del block, timeout  # the signature of the other side; here there is nothing to wait for
+        await flow.drive_async(self._flows.send(data), self._perform)
+
+    async def sleep(self, seconds: float) -> bool:
+        """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""
+        return await flow.drive_async(self._flows.sleep(seconds), self._perform)
+
+    async def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
+        """Ask this very task to stop. Only asks: a task cannot wait for its own end."""
+        del join, timeout
+        return await flow.drive_async(self._flows.stop(reason), self._perform)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while True:
+            try:
+                message = await self.recv()
+            except errors.Stopped:
+                return
+            yield message
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, thread.Task | Task) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+# The object that a coroutine function receives is a Task too.
+thread.Task.register(Task)

@@ -1,0 +1,111 @@
+"""Every key in Redis: its type, what it holds, who writes it and when it dies. The data model is written down here.
+
+All keys of a namespace share one hash tag, so that they live in one Cluster slot and a script may touch any of them.
+Times inside Redis are milliseconds of Redis's own clock.
+"""
+
+from dataclasses import dataclass
+
+from taskpy import spec
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    def __post_init__(self) -> None:
+        spec.checked_name(self.namespace, "namespace")
+
+    # -- queues ---------------------------------------------------------------------------------
+
+    def queue(self, queue: str) -> str:
+        """LIST of the ids that are ready: pushed left, popped right; pushed right means served next.
+
+        May hold an id twice, or one that has ended: `start` drops what is not queued. Gone while empty.
+        """
+        return f"{{{self.namespace}}}:q:{queue}"
+
+    def bell(self, queue: str) -> str:
+        """LIST of at most one item, which idle workers BRPOP. Carries no data: losing it costs one block time."""
+        return f"{{{self.namespace}}}:bell:{queue}"
+
+    def queues(self) -> str:
+        """SET of the names of all queues that ever got a task. Written by `submit`; stays."""
+        return f"{{{self.namespace}}}:queues"
+
+    def later(self) -> str:
+        """ZSET of delayed ids by the time they are due: delay, retry, pause after a lost worker.
+
+        Also a CHANNEL: when a task becomes the first one due, its delay in ms is published here, so that sleeping
+        promoters wake.
+        """
+        return f"{{{self.namespace}}}:later"
+
+    def recent(self, queue: str) -> str:
+        """LIST of the ids that ended last, newest first, capped. Outlives the tasks it names."""
+        return f"{{{self.namespace}}}:recent:{queue}"
+
+    def dead(self) -> str:
+        """ZSET of the dead letters: failed ids by the time they ended.
+
+        Written where a task fails; `revive` and `forget` remove. `due` names what is too old or too many.
+        """
+        return f"{{{self.namespace}}}:dead"
+
+    # -- one task -------------------------------------------------------------------------------
+
+    def task(self, id: str) -> str:
+        """HASH of one task; expires its `keep` after the end, a failed one as a dead letter.
+
+        Always: `st` state, `q` queue, `name`, `spec`, `mc` restarts allowed after a lost worker, `keep` ms,
+        `submitted`. From the first start: `tok` token of the attempt (stays after the end, so that a repeated call is
+        recognised), `att` attempts started, `started`. When it happened: `ret` retries used, `crash` workers lost,
+        `unk` times given back for an unknown name, `stop` reason of the stop asked for, `in` / `ib` messages
+        received / acknowledged, `on` messages sent, `s:<sender>` last message number of a sender, `origin` the dead
+        letter it was revived from, `heir` the task it was revived as. At the end: `ended`, and `res` or `exc`
+        (a retry leaves its error in `exc`, too).
+
+        Also a CHANNEL: `queued` (again), `out` (something in the outbox), `room` (again, in the inbox), or the final
+        state, followed by a blank and the value when that is short.
+        """
+        return f"{{{self.namespace}}}:t:{id}"
+
+    def inbox(self, id: str) -> str:
+        """LIST of the messages to a task that it has not acknowledged; deleted at its end."""
+        return f"{self.task(id)}:in"
+
+    def outbox(self, id: str) -> str:
+        """LIST of the last messages from a task; expires with it."""
+        return f"{self.task(id)}:out"
+
+    def events(self, id: str) -> str:
+        """LIST of `ms word detail`, capped: what was not plain in a task's life. Expires with it."""
+        return f"{self.task(id)}:events"
+
+    # -- workers --------------------------------------------------------------------------------
+
+    def lease(self) -> str:
+        """ZSET of worker ids by the end of their lease; 0 means declared lost, for good."""
+        return f"{{{self.namespace}}}:lease"
+
+    def held(self, wid: str) -> str:
+        """HASH of task id -> token of the claim; field `#` is the number of the last claim.
+
+        Lives from `join` until `lose` finds it empty; while it exists, the worker is in `lease`.
+        """
+        return f"{{{self.namespace}}}:held:{wid}"
+
+    def worker(self, wid: str) -> str:
+        """STRING of what a worker says of itself, for people; then a gravestone `dead`. Both expire.
+
+        Also a CHANNEL: the id of a task of this worker that has mail or is to stop.
+        """
+        return f"{{{self.namespace}}}:w:{wid}"
+
+    # -- the namespace --------------------------------------------------------------------------
+
+    def meta(self) -> str:
+        """HASH: `version` and `lease` that all workers agree on; `swept` and `hold`, the guard against outages."""
+        return f"{{{self.namespace}}}:meta"

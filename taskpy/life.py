@@ -1,0 +1,45 @@
+"""The end of this process: its local tasks are asked to stop, given a moment, and child processes are ended."""
+
+import atexit
+import time
+import weakref
+from typing import Protocol
+
+#: How long the local tasks of a process may take to end when the process does.
+EXIT_SECONDS = 5.0
+
+
+class Mortal(Protocol):
+    """A local task that is to end with its process."""
+
+    def ask_stop(self) -> None:
+        """Ask it to stop."""
+
+    def join(self, timeout: float) -> bool:
+        """Wait for its end."""
+
+    def kill(self) -> None:
+        """End it by force, where that can be done."""
+
+
+_alive: "weakref.WeakSet[Mortal]" = weakref.WeakSet()
+
+
+def track(mortal: Mortal) -> None:
+    """See to it that this task ends with the process."""
+    _alive.add(mortal)
+    # Hooks run in reverse order of registration; ours must run before multiprocessing's, which waits without limit.
+    atexit.unregister(end_all)
+    atexit.register(end_all)
+
+
+def end_all() -> None:
+    """Stop the local tasks of this process and wait for them, at most 5 seconds for all."""
+    mortals = list(_alive)
+    for mortal in mortals:
+        mortal.ask_stop()
+    deadline = time.monotonic() + EXIT_SECONDS
+    for mortal in mortals:
+        mortal.join(max(0.0, deadline - time.monotonic()))
+    for mortal in mortals:
+        mortal.kill()

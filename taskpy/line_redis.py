@@ -1,0 +1,189 @@
+"""The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
+
+import logging
+from typing import Any
+
+from taskpy import codec, errors, flow, ops, pages, spec
+from taskpy.answers import Mail as RawMail
+from taskpy.answers import Worker
+from taskpy.info import WorkerInfo
+from taskpy.keys import Keys
+from taskpy.line import FULL, Full, Mail, Status
+from taskpy.nudge import Nudge
+from taskpy.senders import Senders
+from taskpy.spec import State, TaskSpec
+
+logger = logging.getLogger("taskpy.remote")
+
+#: How long a waiter relies on pub/sub before it looks again.
+RECHECK_SECONDS = 5.0
+#: How many messages a reader takes at once.
+BATCH = 100
+
+
+class RedisLine:
+    """One task, reached through Redis. Without a spec it is somebody else's, known by its id only."""
+
+    recheck: float | None = RECHECK_SECONDS
+
+    def __init__(self, keys: Keys, id: str, senders: Senders, *, server: str, task: TaskSpec | None = None) -> None:
+        self.id = id
+        self._keys = keys
+        self._senders = senders
+        self._server = server
+        self._task = task
+        self._packed = None if task is None else codec.dump_spec(task)
+        self._local: State | None = None if task is None else State.NEW  # until Redis knows the task
+        self._final: Status | None = None
+        self._queue = None if task is None else task.queue
+        self._early: list[bytes] = []  # messages from before the start
+        self._warned = False
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def look(self) -> flow.Flow[Status]:
+        """Where the task stands now; a final state is remembered."""
+        if self._local is not None:
+            return Status(self._local)
+        if self._final is not None:
+            return self._final
+        row: tuple[State, bytes | None] | None = yield ops.status(self._keys, id=self.id)
+        if row is None:
+            raise self._not_found()
+        status = _status(*row)
+        if status.state.done:
+            self._final = status
+        return status
+
+    def watch(self) -> flow.Flow[Nudge]:
+        """A nudge for every change that Redis announces."""
+        nudge: Nudge = yield flow.Watch(self._keys.task(self.id))
+        return nudge
+
+    def late(self) -> flow.Flow[None]:
+        """Warn, once, when the task waits in a queue that no worker serves."""
+        if self._warned or (yield from self.look()).state is not State.QUEUED:
+            return
+        queue = yield from self._located()
+        leases: list[tuple[str, float]] = yield pages.leases(self._keys, start=0, count=1000)
+        workers: list[Worker | None] = yield pages.workers(self._keys, wids=[wid for wid, _ in leases])
+        if not any(worker and not worker.lost and queue in WorkerInfo.load(worker.info).queues for worker in workers):
+            self._warned = True
+            logger.warning("no worker serves the queue: queue=%s server=%s task=%s", queue, self._server, self.id)
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def start(self) -> flow.Flow[None]:
+        """Submit the task; raises `SubmitUncertain` when Redis does not say whether it has it: start it again."""
+        if self._task is None or self._local is not State.NEW:
+            raise errors.AlreadyStarted
+        try:
+            yield self.submission()
+        except errors.Unreachable as error:
+            raise errors.SubmitUncertain(
+                self.id, f"task {self.id} may have been accepted, or not: {error}; start() it again, it runs once"
+            ) from error
+        self.submitted()
+
+    def submission(self) -> ops.Op[str]:
+        """The op that submits the task."""
+        if self._task is None or self._packed is None:
+            raise errors.AlreadyStarted
+        options = self._task.options
+        return ops.submit(
+            self._keys,
+            id=self.id,
+            queue=self._task.queue,
+            name=self._task.name,
+            spec=self._packed,
+            delay=options.delay or 0.0,
+            restarts=options.restarts,
+            keep=options.keep,
+            messages=self._early,
+        )
+
+    def submitted(self) -> None:
+        """Note that Redis has the task, and the messages sent so far."""
+        self._local = None
+        self._early = []
+
+    def stop(self, reason: str | None) -> flow.Flow[None]:
+        """Ask the task to stop; one that was never submitted never will be."""
+        if self._local is not None:
+            self._local = State.STOPPED
+            return
+        if self._final is not None:
+            return
+        queue = yield from self._located()
+        answer: str = yield ops.stop(self._keys, id=self.id, queue=queue, reason=reason or "")
+        if answer == "unknown":
+            raise self._not_found()
+
+    # -- mail -----------------------------------------------------------------------------------
+
+    def offer(self, data: Any) -> flow.Flow[State | Full]:
+        """Put a message into the inbox; before the start it waits here."""
+        body = codec.dump_message(data)
+        if self._local is State.NEW:
+            if len(self._early) >= spec.INBOX_LIMIT:
+                return FULL
+            self._early.append(body)
+            return State.NEW
+        return (yield from self._send(body))
+
+    def read(self, index: int) -> flow.Flow[Mail]:
+        """The outbox from an absolute index on, a batch at a time."""
+        if self._local is not None:
+            return Mail(self._local, index, [])
+        mail: RawMail = yield ops.receive(self._keys, id=self.id, index=index, count=BATCH)
+        if mail.state is None:
+            raise self._not_found()
+        return Mail(mail.state, mail.first, [codec.load_message(body).data for body in mail.messages])
+
+    def _send(self, body: bytes) -> flow.Flow[State | Full]:
+        if self._local is not None:
+            return self._local
+        sender = self._senders.take(self.id)
+        try:
+            answer: str = yield ops.send(
+                self._keys, id=self.id, sender=sender.name, number=sender.sent + 1, body=body, limit=spec.INBOX_LIMIT
+            )
+        except errors.Unreachable as error:
+            raise errors.Uncertain(f"the message may have arrived, or not: {error}") from error
+        sender.sent += answer == "ok"
+        self._senders.give(self.id, sender)
+        match answer:
+            case "ok":
+                return State.RUNNING
+            case "full":
+                return FULL
+            case "unknown":
+                raise self._not_found()
+        return State(answer)
+
+    def _located(self) -> flow.Flow[str]:
+        if self._queue is None:
+            self._queue = yield ops.locate(self._keys, id=self.id)
+        if self._queue is None:
+            raise self._not_found()
+        return self._queue
+
+    def _not_found(self) -> errors.TaskNotFound:
+        return errors.TaskNotFound(
+            f"no task {self.id} in namespace {self._keys.namespace!r} on {self._server}: it never existed, or its "
+            f"result has expired"
+        )
+
+
+def _status(state: State, data: bytes | None) -> Status:
+    if state is State.SUCCEEDED:
+        return Status(state, value=codec.load_result(data or b""))
+    if state is State.FAILED:
+        return Status(state, error=_exception(data or b""))
+    return Status(state)
+
+
+def _exception(data: bytes) -> Exception:
+    if data == b"WorkerLost":  # written by a script, which cannot pack
+        return errors.WorkerLost("the task's worker was lost, more often than the task may be started again")
+    return codec.load_exception(data)

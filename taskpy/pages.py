@@ -1,0 +1,107 @@
+"""What lists and pages read, for people: of one task, of queues, of workers. Reads only, each call bounded.
+
+Lists are read newest first and a page at a time: ids first, then `outline` of these ids. An id may outlive its task;
+then there is no outline.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from taskpy import script as scripts
+from taskpy.answers import (
+    OUTLINE_FIELDS,
+    SNAPSHOT_FIELDS,
+    Event,
+    Outline,
+    Snapshot,
+    Worker,
+    outline_of,
+    pairs,
+    snapshot_of,
+    text,
+    texts,
+)
+from taskpy.keys import Keys
+from taskpy.ops import Op, plain, scripted
+
+# -- tasks --------------------------------------------------------------------------------------
+
+
+def look(keys: Keys, *, id: str) -> Op[Snapshot | None]:
+    """Read all that is known of a task but its messages; None: no such task (any more)."""
+    return plain("look", ["HMGET", keys.task(id), *SNAPSHOT_FIELDS], lambda row: snapshot_of(id, row))
+
+
+def outline(keys: Keys, *, ids: Sequence[str]) -> Op[list[Outline | None]]:
+    """Read what a list shows of its tasks, without specs and results."""
+
+    def decode(rows: Any) -> list[Outline | None]:
+        return [outline_of(id, row) for id, row in zip(ids, rows, strict=True)]
+
+    return scripted("outline", map(keys.task, ids), OUTLINE_FIELDS, decode)
+
+
+def events(keys: Keys, *, id: str) -> Op[list[Event]]:
+    """Read what was not plain in a task's life, oldest first."""
+    return plain("events", ["LRANGE", keys.events(id), 0, -1], lambda lines: [Event.of(line) for line in lines])
+
+
+# -- queues -------------------------------------------------------------------------------------
+
+
+def queues(keys: Keys) -> Op[list[str]]:
+    """Read the names of all queues that ever got a task, sorted."""
+    return plain("queues", ["SMEMBERS", keys.queues()], lambda names: sorted(map(text, names)))
+
+
+def queue_sizes(keys: Keys, *, queues: Sequence[str]) -> Op[dict[str, int]]:
+    """Count the ids in these queues."""
+    return scripted("queue_sizes", map(keys.queue, queues), [], lambda sizes: dict(zip(queues, sizes, strict=True)))
+
+
+def queued(keys: Keys, *, queue: str, start: int, count: int) -> Op[list[str]]:
+    """Read ids that are ready in a queue; the last of them is served next."""
+    return plain("queued", ["LRANGE", keys.queue(queue), start, start + count - 1], texts)
+
+
+def recent(keys: Keys, *, queue: str, start: int, count: int) -> Op[list[str]]:
+    """Read the ids that ended last in a queue."""
+    return plain("recent", ["LRANGE", keys.recent(queue), start, start + count - 1], texts)
+
+
+def delayed(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]]:
+    """Read delayed ids and when they are due (epoch seconds), the next one first."""
+    return _ranked("delayed", keys.later(), start, count, newest_first=False)
+
+
+def dead(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]]:
+    """Read the dead letters' ids and when they failed (epoch seconds)."""
+    return _ranked("dead", keys.dead(), start, count, newest_first=True)
+
+
+# -- workers ------------------------------------------------------------------------------------
+
+
+def leases(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]]:
+    """Read the workers' ids and when their leases end (epoch seconds; 0: declared lost), the last one first."""
+    return _ranked("leases", keys.lease(), start, count, newest_first=True)
+
+
+def workers(keys: Keys, *, wids: Sequence[str]) -> Op[list[Worker | None]]:
+    """Read what a list shows of these workers."""
+
+    def decode(rows: Any) -> list[Worker | None]:
+        return [Worker.of(wid, row) for wid, row in zip(wids, rows, strict=True)]
+
+    per_worker = [key for wid in wids for key in (keys.worker(wid), keys.held(wid))]
+    return scripted("workers", [keys.lease(), *per_worker], wids, decode)
+
+
+def _ranked(verb: str, key: str, start: int, count: int, *, newest_first: bool) -> Op[list[tuple[str, float]]]:
+    """A page of a sorted set whose scores are times."""
+
+    def decode(flat: Any) -> list[tuple[str, float]]:
+        return [(text(member), float(score) / 1000) for member, score in pairs(flat)]
+
+    args = (start, start + count - 1, "REV" if newest_first else "")
+    return Op(verb, (), scripts.load("ranked"), (key,), args, decode)

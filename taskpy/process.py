@@ -1,0 +1,211 @@
+"""`ProcessTask`: a function in a child process of this one, spoken to over a pipe. The child's end is `process_child.py`.
+
+Frames on the pipe are msgpack tuples. To the child: ("run", id, function, spec), then ("send", message) and ("stop",). From
+it: ("begun",), ("took",), ("out", message) and at last ("end", state, value).
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
+
+from taskpy import call, codec, errors, life, process_child, reference, spec
+from taskpy.definition import Definition, function_of
+from taskpy.handle import LocalHandle
+from taskpy.line import LocalLine
+from taskpy.spec import MISSING, Outcome, State, TaskSpec, Verdict
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from taskpy import aio
+    from taskpy.thread import Task
+
+    R = TypeVar("R", default=Any)
+    Pipe = multiprocessing.connection.Connection[bytes, bytes]
+else:
+    from typing import TypeVar
+
+    R = TypeVar("R")
+
+P = ParamSpec("P")
+
+#: How often the reading thread makes sure that the child is alive.
+ALIVE_SECONDS = 1.0
+
+
+class ProcessLine(LocalLine):
+    """The line to a task in a child process: a pipe, and a thread here that reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = threading.Lock()
+        self._pipe: Pipe | None = None
+        self._process: Any = None
+        self._waiting = 0  # messages sent that the task has not taken
+        self._early: list[bytes] = []  # frames from before the start
+        self._stopping = False
+        self._over = threading.Event()
+
+    def begin(self, job: bytes) -> None:
+        """Start the child and hand it its work."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(target=process_child.main, args=(theirs,), name="taskpy-process-task")
+        self._process.start()
+        theirs.close()
+        with self._writing:
+            self._pipe = ours
+            frames, self._early = [job, *self._early], []
+            for frame in frames:
+                self._write(frame)
+        threading.Thread(target=self._read, args=(ours,), name="taskpy-pipe", daemon=True).start()
+
+    def ask_stop(self) -> None:
+        """Pass the wish to stop on to the child."""
+        with self._writing:
+            self._stopping = True
+            self._write(codec.dumps(("stop",)))
+
+    def deliver(self, data: Any) -> bool:
+        """Pass a message on to the child; False when too many wait there."""
+        frame = codec.dumps(("send", codec.dump_message(data)))
+        with self._writing:
+            if self._waiting >= spec.INBOX_LIMIT:
+                return False
+            self._waiting += 1
+            self._write(frame)
+            return True
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the child's last word."""
+        return self._over.wait(timeout)
+
+    def kill(self) -> None:
+        """End the child by force."""
+        if self._process is not None and self._process.is_alive():
+            self._process.kill()
+
+    def _write(self, frame: bytes) -> None:
+        if self._pipe is None:
+            self._early.append(frame)
+            return
+        try:
+            self._pipe.send_bytes(frame)
+        except OSError:
+            return  # the child is gone; the reading thread says what became of it
+
+    def _read(self, pipe: "Pipe") -> None:
+        begun, outcome = False, None
+        try:
+            while outcome is None:
+                frame = codec.loads(self._next_frame(pipe))
+                match frame[0]:
+                    case "begun":
+                        begun = True
+                    case "took":
+                        with self._writing:
+                            self._waiting -= 1
+                        self.taken()
+                    case "out":
+                        self.posted(codec.load_message(frame[1]).data)
+                    case "end":
+                        outcome = _outcome(frame[1], frame[2])
+                        self.ended(outcome)
+        except (EOFError, OSError):
+            self._process.join()
+            self.ended(self._lost(begun=begun))
+        self._process.join()
+        with self._writing:
+            pipe.close()
+            self._pipe = None
+        self._over.set()
+
+    def _next_frame(self, pipe: "Pipe") -> bytes:
+        # A grandchild that was forked holds the pipe open after the child's death, so the end of it is not enough.
+        while not pipe.poll(ALIVE_SECONDS):
+            if not self._process.is_alive():
+                raise EOFError
+        return pipe.recv_bytes()
+
+    def _lost(self, *, begun: bool) -> Outcome:
+        if self._stopping:
+            return Outcome(Verdict.STOPPED)
+        code = self._process.exitcode
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        hint = "" if begun else " before the task began; does the script guard its start by if __name__ == '__main__'?"
+        return Outcome(Verdict.FAILED, error=errors.WorkerLost(f"the child process ended by itself ({how}){hint}"))
+
+
+def _outcome(state: str, value: bytes) -> Outcome:
+    match state:
+        case State.SUCCEEDED:
+            return Outcome(Verdict.SUCCEEDED, codec.load_result(value))
+        case State.STOPPED:
+            return Outcome(Verdict.STOPPED)
+    return Outcome(Verdict.FAILED, error=codec.load_exception(value))
+
+
+class ProcessTask(LocalHandle[R]):
+    """A function that runs in a child process, and a handle of it.
+
+    Arguments, messages and the result cross the process boundary as plain values. Raises `BadArguments` when the
+    function cannot be called with them, `NotSendable` for one that cannot cross, `BadName` for a function that the
+    child would not find (a lambda, a closure).
+    """
+
+    @overload
+    def __init__(self, func: Definition[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
+    @overload
+    def __init__(self, func: Definition[[], R], /, *args: Any, **kwargs: Any) -> None: ...
+    @overload
+    def __init__(
+        self,
+        func: "Callable[Concatenate[aio.Task, P], Coroutine[Any, Any, R]]",
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None: ...
+    @overload
+    def __init__(self, func: "Callable[[aio.Task], Coroutine[Any, Any, R]]", /, *args: Any, **kwargs: Any) -> None: ...
+    @overload
+    def __init__(
+        self, func: "Callable[Concatenate[Task[Any], P], R]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> None: ...
+    @overload
+    def __init__(self, func: "Callable[[Task[Any]], R]", /, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
+        function = function_of(func)
+        call.check_arguments(function, args, kwargs)
+        self._reference = reference.reference_of(function)
+        self._process_line = ProcessLine()
+        self._prev: Any = MISSING
+        super().__init__(spec.new_id(), self._process_line, args=args, kwargs=kwargs, begin=self._spawn)
+        self._job()  # whatever cannot cross is an error here, not in start()
+
+    @classmethod
+    def linked(cls, prev: Any, func: Any, /, *args: Any, **kwargs: Any) -> "ProcessTask[Any]":
+        """Make a task that sees `prev` as `t.prev`: a link of a `Chain`."""
+        made = cls(func, *args, **kwargs)
+        made._prev = prev
+        return made
+
+    def start(self) -> None:
+        """Start the child process. Raises `AlreadyStarted` the second time, and after a stop."""
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise errors.UsageError(
+                "a child process is importing this script and must not start tasks itself; put the code that starts "
+                "them under `if __name__ == '__main__':`"
+            )
+        super().start()
+
+    def _spawn(self) -> None:
+        life.track(self._process_line)
+        self._process_line.begin(self._job())
+
+    def _job(self) -> bytes:
+        found = self._reference
+        packed = codec.dump_spec(TaskSpec("process", self.args, self.kwargs, prev=self._prev))
+        return codec.dumps(("run", self.id, (found.module, found.qualname, found.depth), packed))

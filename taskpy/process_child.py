@@ -1,0 +1,83 @@
+"""The child's end of a `ProcessTask`: finds the function, runs it over the pipe, sends its outcome, and ends."""
+
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from taskpy import call, codec
+from taskpy.inside import Inside, Run
+from taskpy.line import as_exception
+from taskpy.mailbox import Inbox, LocalMailbox
+from taskpy.reference import Reference
+from taskpy.spec import Outcome, State, TaskSpec, Verdict
+
+
+def main(pipe: "Connection[bytes, bytes]") -> None:
+    """Serve one task over the pipe."""
+    # Ctrl-C goes to the whole process group; it is the parent who decides what it means.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    _, id, function, packed = codec.loads(pipe.recv_bytes())
+    Child(pipe).serve(id, Reference(*function), codec.load_spec(packed))
+
+
+class Child:
+    """One task in this process, and the pipe to its handle."""
+
+    def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
+        self._pipe = pipe
+        self._writing = threading.Lock()
+        self._mailbox = LocalMailbox(Inbox(), taken=lambda: self._write(("took",)), posted=self._posted)
+
+    def serve(self, id: str, reference: Reference, spec: TaskSpec) -> None:
+        """Run the task to its end, and tell the handle."""
+        threading.Thread(target=self._read, name="taskpy-pipe", daemon=True).start()
+        self._write(("begun",))
+        run = Run(id=id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{id}.1")
+        state, value = _packed(self._outcome(reference, run))
+        self._write(("end", state, value))
+
+    def _outcome(self, reference: Reference, run: Run) -> Outcome:
+        try:
+            function = reference.resolve()
+        except Exception as error:  # importing the user's module may raise anything
+            return Outcome(Verdict.FAILED, error=error)
+        if not call.is_async(function):
+            return call.run(function, Inside(run, self._mailbox))
+        import asyncio
+
+        from taskpy import inside_aio
+
+        return asyncio.run(call.run_async(function, inside_aio.Task(run, self._mailbox)))
+
+    def _posted(self, data: Any) -> None:
+        self._write(("out", codec.dump_message(data)))
+
+    def _write(self, frame: tuple[Any, ...]) -> None:
+        with self._writing:
+            self._pipe.send_bytes(codec.dumps(frame))
+
+    def _read(self) -> None:
+        while True:
+            try:
+                frame = codec.loads(self._pipe.recv_bytes())
+            except (EOFError, OSError):
+                os._exit(1)  # the parent is gone, and this process with it
+            if frame[0] == "stop":
+                self._mailbox.stop()
+            else:
+                self._mailbox.deliver(codec.load_message(frame[1]).data)
+
+
+def _packed(outcome: Outcome) -> tuple[str, bytes]:
+    """The outcome as it crosses the pipe; a result that cannot cross is a failure."""
+    try:
+        if outcome.verdict is Verdict.SUCCEEDED:
+            return State.SUCCEEDED.value, codec.dump_result(outcome.value)
+        if outcome.verdict is Verdict.STOPPED:
+            return State.STOPPED.value, b""
+        error: BaseException = outcome.error or as_exception(None)
+    except Exception as raised:  # NotSendable, TooLarge, or whatever a registered type's encoder raises
+        error = raised
+    return State.FAILED.value, codec.dump_exception(error)

@@ -1,0 +1,69 @@
+"""What the environment says, read once at the edge. No other module of taskpy reads os.environ."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from taskpy import errors
+
+_OFF = {"0", "no", "off", "false"}
+_ON = {"1", "yes", "on", "true", ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where Redis is, and where a local server keeps its data.
+
+    `url` comes from TASKPY_REDIS_URL, else REDIS_URL (`url_from` says which); `namespace` from TASKPY_NAMESPACE;
+    `home` from TASKPY_HOME; `server` (a redis-server or valkey-server to use) from TASKPY_REDIS_SERVER; `embedded`
+    from TASKPY_EMBEDDED; `grace`, the seconds a local server outlives its last user, from TASKPY_EMBEDDED_GRACE.
+    """
+
+    url: str | None = None
+    url_from: str | None = None
+    namespace: str = "taskpy"
+    home: Path
+    server: str | None = None
+    embedded: bool = True
+    grace: float = 30.0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+        """The settings that the environment variables name; `BadArguments` for one that cannot be read."""
+        url_from = next((name for name in ("TASKPY_REDIS_URL", "REDIS_URL") if env.get(name)), None)
+        return cls(
+            url=env[url_from] if url_from else None,
+            url_from=url_from,
+            namespace=env.get("TASKPY_NAMESPACE") or "taskpy",
+            home=Path(env["TASKPY_HOME"]) if env.get("TASKPY_HOME") else _state_folder(env) / "taskpy",
+            server=env.get("TASKPY_REDIS_SERVER") or None,
+            embedded=_flag(env, "TASKPY_EMBEDDED", default=True),
+            grace=_seconds(env, "TASKPY_EMBEDDED_GRACE", default=30.0),
+        )
+
+
+def _state_folder(env: Mapping[str, str]) -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = env.get(name)
+    if text is None:
+        return default
+    if text.lower() in _OFF:
+        return False
+    if text.lower() in _ON:
+        return True
+    raise errors.BadArguments(f"{name} must be 0 or 1, not {text!r}")
+
+
+def _seconds(env: Mapping[str, str], name: str, *, default: float) -> float:
+    try:
+        return float(env.get(name) or default)
+    except ValueError:
+        raise errors.BadArguments(f"{name} must be a number of seconds, not {env[name]!r}") from None

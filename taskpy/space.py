@@ -1,0 +1,132 @@
+"""One namespace on one server, as this process reaches it: its keys, its door to Redis, its senders.
+
+Connects at the first use. After a fork the child shares nothing with its parent: it connects anew.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from taskpy import address, errors
+from taskpy.connection import Connections, Redis
+from taskpy.keys import Keys
+from taskpy.senders import Senders
+from taskpy.settings import Settings
+
+if TYPE_CHECKING:
+    from taskpy.broker import Broker
+    from taskpy.line_redis import RedisLine
+
+#: How many tasks are submitted in one pipeline.
+SUBMIT_BATCH = 500
+
+
+class Space:
+    """A namespace on a server. `timeout` bounds the retrying of each call, in seconds; None: for ever."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        namespace: str | None = None,
+        redis: Redis | None = None,
+        timeout: float | None = 10.0,
+        connections: int = 8,
+    ) -> None:
+        settings = Settings.from_env()
+        self.keys = Keys(namespace or settings.namespace)
+        self._url = url
+        self._settings = settings
+        self._redis = redis
+        self._timeout = timeout
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._broker: Broker | None = None
+        self._address: address.Address | None = None
+        self.senders = Senders()
+        _spaces.add(self)
+
+    @property
+    def broker(self) -> "Broker":
+        """The door to Redis; opened at the first use, which may start a local server."""
+        with self._lock:
+            if self._broker is None:
+                self._broker = self._connect()
+            return self._broker
+
+    @property
+    def server(self) -> str:
+        """Where this is connected, or will be, without the password."""
+        return str(self.address)
+
+    @property
+    def address(self) -> address.Address:
+        """Where Redis is; looked up once, which may start a local server."""
+        if self._address is None:
+            injected = address.Address("redis://(given client)", "argument")
+            self._address = injected if self._redis is not None else address.resolve(self._url, self._settings)
+        return self._address
+
+    def submit_many(self, lines: Sequence["RedisLine"]) -> None:
+        """Submit the tasks of these lines, a pipeline a batch; raises `SubmitUncertain` with the first uncertain id."""
+        for first in range(0, len(lines), SUBMIT_BATCH):
+            batch = lines[first : first + SUBMIT_BATCH]
+            try:
+                self.broker.run_many([line.submission() for line in batch])
+            except errors.Unreachable as error:
+                raise errors.SubmitUncertain(batch[0].id, f"{len(batch)} tasks are uncertain: {error}") from error
+            for line in batch:
+                line.submitted()
+
+    def close(self) -> None:
+        """Close the connections; the next use opens them again."""
+        with self._lock:
+            broker, self._broker = self._broker, None
+        if broker is not None:
+            broker.close()
+
+    def _connect(self) -> "Broker":
+        from taskpy.broker import Broker  # redis is only imported where somebody talks to it
+
+        return Broker(Connections(self.address, commands=self._connections, redis=self._redis), timeout=self._timeout)
+
+    def _reset(self) -> None:
+        """Forget what belongs to the parent process."""
+        self._lock = threading.Lock()
+        self._broker = None
+        self._address = None
+        self.senders = Senders()
+
+
+_spaces: "weakref.WeakSet[Space]" = weakref.WeakSet()
+_default: Space | None = None
+_default_lock = threading.Lock()
+
+
+def default() -> Space:
+    """The space of this process's default client; made from the environment at the first use."""
+    global _default  # noqa: PLW0603 - the one default that a process has
+    with _default_lock:
+        if _default is None:
+            _default = Space()
+        return _default
+
+
+def set_default(space: Space | None) -> None:
+    """Make this the space of the default client; None: from the environment again."""
+    global _default  # noqa: PLW0603 - the one default that a process has
+    with _default_lock:
+        _default = space
+
+
+def _after_fork() -> None:
+    global _default_lock  # noqa: PLW0603 - the parent's may be held by a thread that does not exist here
+    _default_lock = threading.Lock()
+    for space in _spaces:
+        space._reset()  # noqa: SLF001 - our own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,183 @@
+"""What a task is, as plain data: its spec, its options, its states and how it may end.
+
+Owns the words for states and the one table of legal moves between them. Knows nothing of Redis, threads or bytes.
+"""
+
+import enum
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+from taskpy import errors
+from taskpy.retry import Backoff
+
+#: The queue of a task whose submitter named none.
+DEFAULT_QUEUE = "default"
+#: How long a result is kept, in seconds.
+KEEP_SECONDS = 3600.0
+#: How long a failed task is kept as a dead letter, in seconds.
+KEEP_DEAD_SECONDS = 7 * 24 * 3600.0
+#: How many dead letters a namespace keeps.
+KEEP_DEAD_COUNT = 10_000
+#: How often a task is started again after its worker was lost.
+RESTARTS = 2
+#: How many messages wait in a task's inbox before senders must wait.
+INBOX_LIMIT = 1000
+#: How many messages a task's outbox keeps for readers.
+OUTBOX_LIMIT = 1000
+#: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
+LEASE_SECONDS = 15.0
+
+#: Names of tasks and queues: no braces (Cluster slots), no control characters (logs, terminals).
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
+#: Ids of tasks.
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+
+
+class State(enum.StrEnum):
+    """Where a task stands. Delayed, stopping, draining, waiting and paused are flags beside it, not states."""
+
+    NEW = "new"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def done(self) -> bool:
+        """Whether this state is final."""
+        return not MOVES[self]
+
+
+#: Every legal move. A state without moves is final.
+MOVES: Mapping[State, frozenset[State]] = {
+    State.NEW: frozenset({State.QUEUED, State.RUNNING, State.STOPPED}),
+    State.QUEUED: frozenset({State.RUNNING, State.STOPPED, State.FAILED}),
+    State.RUNNING: frozenset({State.QUEUED, State.SUCCEEDED, State.FAILED, State.STOPPED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.STOPPED: frozenset(),
+}
+
+
+class Verdict(enum.Enum):
+    """How one run of a task's function came out."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    RETRY = "retry"  # the function asked to be run again
+    RELEASED = "released"  # handed over to another worker
+    LOST = "lost"  # another worker owns the task: nothing may be said about it here
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one run of a task's function came out, with its value or its exception.
+
+    `final` says that a failure must not be retried, whatever the options say. `delay` is what a retry asked for, in
+    seconds.
+    """
+
+    verdict: Verdict
+    value: Any = None
+    error: BaseException | None = None
+    final: bool = False
+    delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a task is to be run. None means: not given; see `over`.
+
+    `delay` and `keep` are in seconds. `retries` counts the runs after a failure, `restarts` those after a lost
+    worker. `handover` says that a task may be begun again elsewhere when its worker drains.
+    """
+
+    queue: str | None = None
+    delay: float | None = None
+    retries: int | None = None
+    backoff: Backoff | float | None = None
+    restarts: int | None = None
+    keep: float | None = None
+    handover: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.queue is not None:
+            checked_name(self.queue, "queue")
+        for name in ("delay", "retries", "restarts", "keep"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and 0 <= value < float("inf")):
+                raise errors.BadArguments(f"{name} must be a number of at least 0, not {value!r}")
+
+    def over(self, base: "Options") -> "Options":
+        """These options, filled up from `base` where they are not given."""
+        return replace(base, **self.given())
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by name."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Options from keywords; an unknown one is an error that lists the known ones."""
+        known = [f.name for f in fields(cls)]
+        if unknown := sorted(set(given) - set(known)):
+            raise errors.BadArguments(f"unknown option {unknown[0]!r}; the options are {', '.join(known)}")
+        return cls(**given)
+
+
+class _Missing(enum.Enum):
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+#: Stands for `prev` where a task has no predecessor (None is a value like any other).
+MISSING = _Missing.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What to run: a registered name, its arguments and the options that the submitter gave.
+
+    `prev` is the predecessor's output in a Chain, `parent` the id of the task that submitted this one. `headers` are
+    for tracing and the like; `extra` keeps the fields that a newer taskpy wrote, so that nothing is lost on the way.
+    """
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+    prev: Any = MISSING
+    parent: str | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def queue(self) -> str:
+        """The queue this task goes to."""
+        return self.options.queue or DEFAULT_QUEUE
+
+
+def new_id() -> str:
+    """A fresh task id: 24 hexadecimal digits, never seen before."""
+    return os.urandom(12).hex()
+
+
+def checked_id(id: str) -> str:
+    """The id, or `BadName` when it cannot be a task's id."""
+    if not isinstance(id, str) or not ID.fullmatch(id):
+        raise errors.BadName(f"{id!r} is not a task id: up to 64 letters, digits, '_' and '-'")
+    return id
+
+
+def checked_name(name: str, what: str = "task name") -> str:
+    """The name of a task, queue or namespace, or `BadName`."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise errors.BadName(f"{name!r} is not a {what}: up to 128 letters, digits, '_', '.', ':' and '-'")
+    return name

@@ -1,0 +1,189 @@
+"""One pub/sub connection for a whole process: who waits for a channel is nudged, who listens gets each message.
+
+Pub/sub loses messages when a connection breaks. So a nudge only ever means "look again", and after a reconnection
+everybody is nudged once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from taskpy import outage, retry
+from taskpy.nudge import Nudge
+
+logger = logging.getLogger("taskpy.broker")
+
+#: How often the reading thread looks up from its connection.
+TICK_SECONDS = 1.0
+#: How long a new subscription may take to be confirmed before we go on without; re-checks are the net.
+CONFIRM_SECONDS = 1.0
+#: How long a channel stays subscribed after its last watcher has gone: a reader in a loop comes back at once.
+LINGER_SECONDS = 5.0
+
+Callback = Callable[[bytes], None]
+
+
+class _Channel:
+    """One subscribed channel, and who is interested in it."""
+
+    def __init__(self) -> None:
+        self.nudge = Nudge()
+        self.watchers = 0
+        self.callbacks: list[Callback] = []
+        self.confirmed = threading.Event()
+        self.idle_since = time.monotonic()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.watchers or self.callbacks) or time.monotonic() - self.idle_since < LINGER_SECONDS
+
+
+class Subscriber:
+    """Reads one pub/sub connection in a thread that starts with the first channel."""
+
+    def __init__(self, connect: Callable[[], Any], away: outage.Outage) -> None:
+        self._connect = connect
+        self._outage = away
+        self._lock = threading.RLock()
+        self._channels: dict[str, _Channel] = {}
+        self._pubsub: Any = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def watch(self, channel: str) -> Nudge:
+        """Be nudged by every message on the channel, from the moment this returns."""
+        with self._lock:
+            entry = self._subscribed(channel)
+            entry.watchers += 1
+        entry.confirmed.wait(CONFIRM_SECONDS)
+        return entry.nudge
+
+    def unwatch(self, channel: str) -> None:
+        """Give back one `watch`."""
+        with self._lock:
+            entry = self._channels[channel]
+            entry.watchers -= 1
+            entry.idle_since = time.monotonic()
+
+    def listen(self, channel: str, callback: Callback) -> None:
+        """Call `callback` with each message on the channel, in the reading thread."""
+        with self._lock:
+            entry = self._subscribed(channel)
+            entry.callbacks.append(callback)
+        entry.confirmed.wait(CONFIRM_SECONDS)
+
+    def unlisten(self, channel: str, callback: Callback) -> None:
+        """Give back one `listen`."""
+        with self._lock:
+            entry = self._channels[channel]
+            entry.callbacks.remove(callback)
+            entry.idle_since = time.monotonic()
+
+    def reconnect(self) -> None:
+        """Drop a connection that may have gone deaf; the reading thread makes a new one."""
+        with self._lock:
+            self._drop()
+
+    def close(self) -> None:
+        """End the thread and the connection."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(TICK_SECONDS * 2)
+
+    def _subscribed(self, channel: str) -> _Channel:
+        entry = self._channels.get(channel)
+        if entry is None:
+            entry = self._channels[channel] = _Channel()
+            self._send("subscribe", channel)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read_for_ever, name="taskpy-subscriber", daemon=True)
+            self._thread.start()
+        return entry
+
+    def _send(self, command: str, channel: str) -> None:
+        if self._pubsub is None:
+            return  # the reading thread subscribes all channels when it connects
+        try:
+            getattr(self._pubsub, command)(channel)
+        except Exception as error:  # redis-py raises many kinds; each means a new connection
+            self._outage.begins(error)
+            self._drop()
+
+    def _drop(self) -> None:
+        pubsub, self._pubsub = self._pubsub, None
+        if pubsub is not None:
+            pubsub.close()
+
+    def _read_for_ever(self) -> None:
+        failures = 0
+        while not self._closed:
+            try:
+                pubsub = self._connected()
+                message = pubsub.get_message(timeout=TICK_SECONDS)
+                failures = 0
+            except Exception as error:  # redis-py raises many kinds; each means a new connection
+                failures += 1
+                self._lost(error)
+                time.sleep(retry.reconnect_delay(failures))
+                continue
+            if message is not None:
+                self._dispatch(message)
+            else:
+                self._tidy()
+        with self._lock:
+            self._drop()
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._pubsub is None:
+                pubsub = self._connect()
+                try:
+                    pubsub.subscribe(*self._channels)
+                except BaseException:
+                    pubsub.close()
+                    raise
+                self._pubsub = pubsub
+                for entry in self._channels.values():
+                    entry.nudge.give()  # whatever was said meanwhile was not heard
+            return self._pubsub
+
+    def _lost(self, error: Exception) -> None:
+        with self._lock:
+            # A reconnect() from another thread breaks the read here too; that is no outage.
+            if self._pubsub is not None and outage.is_passing(error):
+                self._outage.begins(error)
+            self._drop()
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        channel = _text(message["channel"])
+        with self._lock:
+            entry = self._channels.get(channel)
+            callbacks = list(entry.callbacks) if entry else ()
+        if entry is None:
+            return
+        if message["type"] == "subscribe":
+            entry.confirmed.set()
+        elif message["type"] == "message":
+            self._outage.ends()
+            entry.nudge.give()
+            for callback in callbacks:
+                try:
+                    callback(message["data"])
+                except Exception:  # one listener's fault must not deafen the others
+                    logger.exception("a listener failed: channel=%s", channel)
+
+    def _tidy(self) -> None:
+        with self._lock:
+            for name in [name for name, entry in self._channels.items() if not entry.wanted]:
+                if len(self._channels) == 1:
+                    return  # a connection without any subscription cannot be read
+                del self._channels[name]
+                self._send("unsubscribe", name)
+
+
+def _text(channel: bytes | str) -> str:
+    return channel.decode() if isinstance(channel, bytes) else channel

@@ -1,0 +1,121 @@
+"""`Task`: a function in a thread of this process. An `async def` function runs on one event loop beside them."""
+
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
+
+from taskpy import call, eventloop, life, spec
+from taskpy.definition import Definition, function_of
+from taskpy.handle import LocalHandle
+from taskpy.inside import Inside, Run
+from taskpy.line import LocalLine
+from taskpy.mailbox import Inbox, LocalMailbox
+from taskpy.spec import MISSING, Outcome
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from taskpy import aio
+
+    R = TypeVar("R", default=Any)  # so that `def f(t: Task)` needs no brackets
+else:
+    from typing import TypeVar
+
+    R = TypeVar("R")
+
+P = ParamSpec("P")
+
+
+class ThreadLine(LocalLine):
+    """The line to a task in a thread, or on the local event loop, of this process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._over = threading.Event()
+        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted)
+
+    def ask_stop(self) -> None:
+        """Pass the wish to stop on to the inside."""
+        self.mailbox.stop()
+
+    def deliver(self, data: Any) -> bool:
+        """Pass a message on to the inside; False when there is no room."""
+        return self.mailbox.deliver(data)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Note how the function came out."""
+        super().ended(outcome)
+        self._over.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end of the thread's work."""
+        return self._over.wait(timeout)
+
+    def kill(self) -> None:
+        """A thread cannot be ended by force; it is daemonic and ends with the process."""
+
+
+class Task(LocalHandle[R]):
+    """A function that runs in a thread of this process, and a handle of it.
+
+    The function receives its task, and the arguments when its signature takes them. Raises `BadArguments` when it
+    cannot be called with them.
+    """
+
+    @overload
+    def __init__(self, func: Definition[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
+    @overload
+    def __init__(self, func: Definition[[], R], /, *args: Any, **kwargs: Any) -> None: ...
+    @overload
+    def __init__(
+        self,
+        func: "Callable[Concatenate[aio.Task, P], Coroutine[Any, Any, R]]",
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None: ...
+    @overload
+    def __init__(self, func: "Callable[[aio.Task], Coroutine[Any, Any, R]]", /, *args: Any, **kwargs: Any) -> None: ...
+    @overload
+    def __init__(
+        self, func: "Callable[Concatenate[Task[Any], P], R]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> None: ...
+    @overload
+    def __init__(self, func: "Callable[[Task[Any]], R]", /, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
+        self._function = function_of(func)
+        call.check_arguments(self._function, args, kwargs)
+        self._line = ThreadLine()
+        super().__init__(spec.new_id(), self._line, args=args, kwargs=kwargs, begin=self._run)
+        self._prev: Any = MISSING
+
+    @classmethod
+    def linked(cls, prev: Any, func: Any, /, *args: Any, **kwargs: Any) -> "Task[Any]":
+        """Make a task that sees `prev` as `t.prev`: a link of a `Chain`."""
+        made = cls(func, *args, **kwargs)
+        made._prev = prev
+        return made
+
+    def _run(self) -> None:
+        life.track(self._line)
+        run = Run(id=self.id, args=self.args, kwargs=self.kwargs, prev=self._prev, token=f"{self.id}.1")
+        if call.is_async(self._function):
+            self._run_on_loop(run)
+        else:
+            threading.Thread(target=self._run_here, args=(run,), name=f"taskpy-{self.id}", daemon=True).start()
+
+    def _run_here(self, run: Run) -> None:
+        self._line.ended(call.run(self._function, Inside(run, self._line.mailbox)))
+
+    def _run_on_loop(self, run: Run) -> None:
+        from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
+
+        def done(future: "Future[Outcome]") -> None:
+            self._line.ended(future.result())
+
+        eventloop.local.spawn(call.run_async(self._function, inside_aio.Task(run, self._line.mailbox)), done)
+
+
+# The object that a function receives is a Task too, without being built like a handle.
+Task.register(Inside)

@@ -1,0 +1,65 @@
+"""What must hold after every step, whatever was called, in whatever order, however late (I1 to I8)."""
+
+from typing import Any
+
+FINAL = {b"succeeded", b"failed", b"stopped"}
+CLOSED = 9007199254740991
+
+
+class Observer:
+    """Reads a namespace after each step and says what is wrong with it."""
+
+    def __init__(self, rig: Any) -> None:
+        self.rig = rig
+        self.ends: dict[bytes, Any] = {}
+        self.tokens: dict[tuple[bytes, bytes], bytes] = {}
+        self.lost: set[bytes] = set()
+        self.ended: set[str] = set()  # the keys of ended tasks, which are not read each time
+
+    def check(self, *, all: bool = False) -> None:
+        """Raise AssertionError when an invariant does not hold; `all`: read ended tasks again, too."""
+        found = self.rig.everything(but=() if all else self.ended)
+        prefix = f"{{{self.rig.keys.namespace}}}:"
+        tasks: dict[bytes, Any] = {}
+        held: dict[bytes, Any] = {}
+        for key, value in found.items():
+            kind, _, name = key.removeprefix(prefix).partition(":")
+            if kind == "t" and ":" not in name:
+                tasks[name.encode()] = value
+            if kind == "held":
+                held[name.encode()] = value
+        queued = {id for key, ids in found.items() if key.startswith(f"{prefix}q:") for id in ids}
+        later = {id for id, _ in found.get(f"{prefix}later", [])}
+        leases = dict(found.get(f"{prefix}lease", []))
+        for id, task in tasks.items():
+            self._check_place(id, task, queued | later, held)
+            self._check_task(id, task, found.get(f"{prefix}t:{id.decode()}:in", []))
+        for wid, entries in held.items():
+            assert wid in leases, f"I3: {wid!r} holds tasks and has no lease"
+            assert leases[wid] or int(entries[b"#"]) == CLOSED, f"I4: {wid!r} is lost and may claim"
+            if not leases[wid]:
+                self.lost.add(wid)
+            assert not leases[wid] or wid not in self.lost, f"I4: {wid!r} is back from the dead"
+
+    @staticmethod
+    def _check_place(id: bytes, task: Any, waiting: set[bytes], held: dict[bytes, Any]) -> None:
+        if task[b"st"] == b"queued":
+            somewhere = id in waiting or any(id in entries for entries in held.values())
+            assert somewhere, f"I1: {id!r} is queued and nowhere: stuck"
+        if task[b"st"] == b"running":
+            wid = task[b"tok"].rpartition(b".")[0]
+            assert id in held.get(wid, {}), f"I2: {id!r} is running and {wid!r} does not hold it: stuck"
+
+    def _check_task(self, id: bytes, task: Any, inbox: list[bytes]) -> None:
+        if task[b"st"] in FINAL:
+            end = {name: task.get(name) for name in (b"st", b"res", b"exc", b"ended")}
+            assert self.ends.setdefault(id, end) == end, f"I7: the end of {id!r} has changed"
+            keys = self.rig.keys
+            self.ended |= {of(id.decode()) for of in (keys.task, keys.inbox, keys.outbox, keys.events)}
+        else:
+            assert id not in self.ends, f"I7: {id!r} had ended, and lives again"
+            received, acknowledged = int(task.get(b"in", 0)), int(task.get(b"ib", 0))
+            assert len(inbox) == received - acknowledged >= 0, f"I8: the inbox of {id!r} does not match its counters"
+        if task[b"st"] == b"running":
+            begun = self.tokens.setdefault((id, task[b"tok"]), task[b"started"])
+            assert begun == task[b"started"], f"I6: {task[b'tok']!r} has started {id!r} twice"

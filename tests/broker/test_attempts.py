@@ -1,0 +1,402 @@
+"""An attempt ends, or its task is asked to: settle, giveback, stop, adopt."""
+
+import time
+
+import pytest
+
+from taskpy import ops, spec
+from taskpy.spec import State
+
+
+def words(rig, id="a"):
+    return [(event.word, event.detail) for event in rig.events(id=id)]
+
+
+# -- settle -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.STOPPED])
+def test_settle_ends_a_task(rig, state):
+    token = rig.running(keep=60)
+    heard = rig.listen(rig.keys.task("a"))
+
+    assert rig.twice("settle", endings=[ops.Ending("a", "q", token, state, b"value")]) == ([True], [True])
+    task = rig.look()
+    assert task.state is state
+    assert task.result == (b"value" if state is State.SUCCEEDED else None)
+    assert task.exception == (b"value" if state is State.FAILED else None)
+    assert rig.status() == (state, None if state is State.STOPPED else b"value")
+    assert abs(task.ended - time.time()) < 60
+    assert rig.held().tokens == {}
+    assert rig.recent(count=9) == ["a"]
+    assert [id for id, _ in rig.dead(count=9)] == (["a"] if state is State.FAILED else [])
+    kept = spec.KEEP_DEAD_SECONDS if state is State.FAILED else 60
+    assert kept - 10 < rig.raw.ttl(rig.keys.task("a")) <= kept
+    assert heard() == [f"{state} value".encode()]
+    assert words(rig) == []  # a plain life
+
+
+def test_many_are_settled_in_one_call(rig):
+    rig.join()
+    endings = []
+    for id, state in [("a", State.SUCCEEDED), ("b", State.FAILED), ("c", State.STOPPED)]:
+        rig.submit(id=id, queue=f"of-{id}")
+        rig.claim(number=len(endings) + 1, queues=[f"of-{id}"])
+        [started] = rig.start(number=len(endings) + 1, ids=[id])
+        endings.append(ops.Ending(id, f"of-{id}", started.token, state, id.encode()))
+    stranger = ops.Ending("nobody", "q", "w1.1", State.SUCCEEDED, b"")
+
+    assert rig.twice("settle", endings=[*endings, stranger]) == ([True, True, True, False],) * 2
+    assert rig.status(id="a") == (State.SUCCEEDED, b"a")
+    assert rig.status(id="b") == (State.FAILED, b"b")
+    assert rig.recent(queue="of-c", count=9) == ["c"]
+
+
+def test_a_long_value_is_not_in_the_notice(rig):
+    token = rig.running()
+    heard = rig.listen(rig.keys.task("a"))
+    rig.settle_one("a", token, value=b"x" * 1025)
+
+    assert heard() == [b"succeeded"]
+
+
+def test_only_the_token_of_the_attempt_settles(rig):
+    rig.running()
+    before = rig.everything()
+
+    assert rig.settle_one("a", "w1.7") is False
+    assert rig.settle_one("a", "w2.1") is False
+    assert rig.settle_one("nobody", "w1.1") is False
+    assert rig.everything() == before
+
+
+def test_the_first_end_stays(rig):
+    token = rig.running()
+    rig.settle_one("a", token, State.SUCCEEDED, b"first")
+    before = rig.everything()
+
+    assert rig.settle_one("a", token, State.FAILED, b"second") is True  # it has ended by this attempt
+    assert rig.everything() == before
+
+
+def test_a_late_settle_does_not_touch_a_newer_claim_of_the_same_task(rig):
+    token = rig.running()
+    rig.giveback(token=token, why="retry")
+    again = rig.begun(number=2)
+
+    assert rig.settle_one("a", token) is False
+    assert rig.held().tokens == {"a": again.token}
+    assert rig.settle_one("a", again.token) is True
+
+
+def test_a_settle_after_a_giveback_is_fenced(rig):
+    token = rig.running()
+    rig.giveback(token=token, why="release")
+    before = rig.everything()
+
+    assert rig.settle_one("a", token) is False
+    assert rig.everything() == before
+
+
+def test_an_ending_may_say_how_long_it_is_kept(rig):
+    token = rig.running(keep=60)
+    rig.settle_one("a", token, keep=600.0)
+
+    assert 60 < rig.raw.ttl(rig.keys.task("a")) <= 600
+
+
+def test_a_failed_task_is_kept_for_the_longer_time(rig):
+    longest = spec.KEEP_DEAD_SECONDS * 2
+    rig.settle_one("a", rig.running("a", keep=longest), State.FAILED)
+    rig.submit(id="b", keep=60)
+    started = rig.begun("b", number=2)
+    rig.settle(endings=[ops.Ending("b", "q", started.token, State.FAILED, b"")], keep_dead=120)
+
+    assert rig.raw.ttl(rig.keys.task("a")) > spec.KEEP_DEAD_SECONDS
+    assert 60 < rig.raw.ttl(rig.keys.task("b")) <= 120
+
+
+def test_a_time_without_end_is_a_long_time(rig):
+    token = rig.running(keep=1e300)
+
+    assert rig.settle_one("a", token) is True
+    assert rig.raw.ttl(rig.keys.task("a")) > 10**9
+
+
+def test_everything_of_an_ended_task_expires(rig):
+    token = rig.running(keep=60)
+    rig.send(sender="s", number=1, body=b"in")
+    rig.mark(token=token, acknowledged=0, sent=0, messages=[b"out"])
+    rig.stop(reason="enough")
+    rig.settle_one("a", token)
+
+    assert rig.raw.exists(rig.keys.inbox("a")) == 0
+    for key in (rig.keys.task("a"), rig.keys.outbox("a"), rig.keys.events("a")):
+        assert 0 < rig.raw.ttl(key) <= 60
+
+
+def test_the_list_of_the_recent_is_bounded(rig):
+    token = rig.running()
+    rig.raw.rpush(rig.keys.recent("q"), *[f"t{i}" for i in range(1000)])
+    rig.settle_one("a", token)
+
+    assert rig.raw.llen(rig.keys.recent("q")) == 1000
+    assert rig.recent(count=2) == ["a", "t0"]
+
+
+def test_any_bytes_come_back(rig):
+    token = rig.running()
+    rig.settle_one("a", token, value=bytes(range(256)) * 10)
+
+    assert rig.look().result == bytes(range(256)) * 10
+
+
+# -- giveback -----------------------------------------------------------------------------------
+
+
+def test_a_retry_goes_to_the_end_of_the_queue(rig):
+    token = rig.running()
+    rig.submit(id="b")
+    heard = rig.listen(rig.keys.task("a"))
+
+    assert rig.twice("giveback", token=token, why="retry", error=b"oops") == (True, True)
+    assert rig.queued(count=9) == ["a", "b"]
+    task = rig.look()
+    assert (task.state, task.retries, task.attempt, task.error, task.exception) == (State.QUEUED, 1, 1, b"oops", None)
+    assert rig.held().tokens == {}
+    assert words(rig) == [("retry", "w1")]
+    assert heard() == [b"queued"]
+    rig.settle_one("b", rig.begun("b", number=2).token)
+    again = rig.begun(number=3)
+    assert (again.attempt, again.retries) == (2, 1)
+    rig.settle_one("a", again.token)
+    assert (rig.look().exception, rig.look().error) == (None, None)
+
+
+def test_a_retry_may_wait(rig):
+    token = rig.running()
+
+    assert rig.twice("giveback", token=token, why="retry", delay=60.0) == (True, True)
+    assert 50 < rig.due().next <= 60
+    assert rig.queued(count=9) == []
+
+
+def test_a_released_task_is_served_next_and_nothing_is_counted(rig):
+    token = rig.running()
+    rig.submit(id="b")
+
+    assert rig.twice("giveback", token=token, why="release") == (True, True)
+    again = rig.begun(number=2)
+    assert (again.attempt, again.retries, again.lost, again.unknowns) == (2, 0, 0, 0)
+    assert words(rig) == [("release", "w1")]
+
+
+def test_an_unknown_name_takes_the_attempt_back(rig):
+    token = rig.running()
+
+    assert rig.twice("giveback", token=token, why="unknown", delay=5.0) == (True, True)
+    rig.raw.zadd(rig.keys.later(), {"a": 1})
+    rig.promote()
+    again = rig.begun(number=2)
+    assert (again.attempt, again.unknowns, again.retries) == (1, 1, 0)
+    assert words(rig) == [("unknown", "w1")]
+
+
+def test_a_started_task_that_was_lost_track_of_is_dropped_without_a_trace_in_its_counters(rig):
+    token = rig.running()
+
+    assert rig.twice("giveback", token=token, why="drop") == (True, True)
+    again = rig.begun(number=2)
+    assert (again.attempt, again.unknowns, again.retries, again.lost) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
+def test_giving_back_a_claim_that_was_not_started(rig, why):
+    rig.submit()
+    rig.join()
+    rig.claim()
+
+    assert rig.twice("giveback", token="w1.1", why=why)[0] is True
+    assert rig.queued(count=9) == ["a"]
+    again = rig.begun(number=2)
+    assert (again.attempt, again.unknowns, again.retries, again.lost) == (1, 0, 0, 0)
+    assert words(rig) == []
+
+
+@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
+def test_giveback_of_a_task_that_was_asked_to_stop_ends_it(rig, why):
+    token = rig.running()
+    rig.stop()
+
+    assert rig.twice("giveback", token=token, why=why, delay=60.0) == (True, True)
+    assert rig.look().state is State.STOPPED
+    assert rig.look().retries == 0
+    assert rig.queued(count=9) == []
+    assert rig.delayed(count=9) == []
+    assert rig.recent(count=9) == ["a"]
+
+
+def test_only_the_token_of_the_attempt_gives_back(rig):
+    rig.running()
+    before = rig.everything()
+
+    assert rig.giveback(token="w1.7", why="retry") is False
+    assert rig.giveback(wid="w2", token="w2.1", why="retry") is False
+    assert rig.giveback(id="nobody", token="w1.1", why="retry") is False
+    assert rig.everything() == before
+
+
+def test_a_late_copy_of_giveback_leaves_the_next_attempt_alone(rig):
+    token = rig.running()
+    rig.giveback(token=token, why="retry")
+    again = rig.begun(number=2)
+    before = rig.everything()
+
+    assert rig.giveback(token=token, why="retry") is False
+    assert rig.everything() == before
+    rig.settle_one("a", again.token)
+    before = rig.everything()
+    assert rig.giveback(token=token, why="retry") is False
+    assert rig.everything() == before
+
+
+def test_giveback_after_the_end_changes_nothing(rig):
+    token = rig.running()
+    rig.settle_one("a", token)
+    before = rig.everything()
+
+    assert rig.giveback(token=token, why="retry") is False
+    assert rig.everything() == before
+
+
+def test_the_list_of_events_is_bounded(rig):
+    rig.running()
+    rig.raw.rpush(rig.keys.events("a"), *[f"{i} old" for i in range(100)])
+    rig.stop(reason="enough")
+
+    events = rig.events()
+    assert len(events) == 100
+    assert (events[0].word, events[0].time, events[0].detail) == ("old", 0.001, "")
+    assert (events[-1].word, events[-1].detail) == ("stop", "enough")
+
+
+# -- stop ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delay", [0.0, 60.0])
+def test_a_task_that_waits_is_stopped_at_once(rig, delay):
+    rig.submit(delay=delay, keep=60)
+    heard = rig.listen(rig.keys.task("a"))
+
+    assert rig.twice("stop", reason="enough") == ("stopped", "stopped")
+    task = rig.look()
+    assert (task.state, task.reason, task.stopping, task.attempt) == (State.STOPPED, "enough", False, 0)
+    assert heard() == [b"stopped stopped in its queue"]
+    assert rig.delayed(count=9) == []
+    assert rig.recent(count=9) == ["a"]
+    assert words(rig) == [("stop", "enough")]
+    assert 0 < rig.raw.ttl(rig.keys.events("a")) <= 60
+    rig.join()
+    assert rig.claim() == ([] if delay else ["a"])
+    assert rig.start(ids=["a"]) == [None]
+
+
+def test_a_running_task_is_asked(rig):
+    token = rig.running()
+    heard = rig.listen(rig.keys.worker("w1"))
+
+    assert rig.twice("stop", reason="enough is enough") == ("stopping", "stopping")
+    assert (rig.look().state, rig.look().stopping, rig.look().reason) == (State.RUNNING, True, "enough is enough")
+    assert heard() == [b"a", b"a"]  # again, for the first nudge may be what was lost
+    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].stopping
+    assert words(rig) == [("stop", "enough is enough")]
+
+
+def test_the_first_reason_counts(rig):
+    rig.running()
+    rig.stop(reason="first")
+
+    assert rig.stop(reason="second") == "stopping"
+    assert rig.look().reason == "first"
+    assert words(rig) == [("stop", "first")]
+
+
+def test_no_reason_is_a_stop_too(rig):
+    token = rig.running()
+    rig.stop()
+
+    assert rig.look().reason == ""
+    assert rig.look().stopping
+    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].stopping
+    assert words(rig) == [("stop", "")]
+
+
+def test_a_stop_is_seen_by_a_start_whose_answer_was_lost(rig):
+    rig.running()
+    rig.stop()
+
+    assert rig.start(ids=["a"])[0].stopping
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "stopped"])
+def test_a_stop_after_the_end_answers_how_it_ended(rig, state):
+    token = rig.running()
+    rig.settle_one("a", token, state)
+
+    assert rig.twice("stop") == (state, state)
+
+
+def test_a_stop_of_nobody(rig):
+    assert rig.stop() == "unknown"
+    assert rig.all_keys() == []
+
+
+def test_a_stop_between_two_attempts(rig):
+    token = rig.running()
+    rig.giveback(token=token, why="retry", error=b"oops", delay=60.0)
+
+    assert rig.stop() == "stopped"
+    assert (rig.look().state, rig.look().exception) == (State.STOPPED, None)
+    assert rig.settle_one("a", token, State.SUCCEEDED) is True  # a late one: it has ended, and stays as it is
+    assert rig.look().state is State.STOPPED
+
+
+def test_a_task_may_succeed_or_fail_after_it_was_asked_to_stop(rig):
+    for id, state in [("a", State.SUCCEEDED), ("b", State.FAILED)]:
+        token = rig.running(id, number=1 if id == "a" else 2)
+        rig.stop(id=id)
+        rig.settle_one(id, token, state)
+        assert rig.look(id=id).state is state
+
+
+def test_a_reason_has_a_bound(rig):
+    rig.running()
+    rig.stop(reason="ä" * 10_000)
+
+    assert rig.look().reason == "ä" * 500
+
+
+# -- adopt --------------------------------------------------------------------------------------
+
+
+def test_adopt_fills_in_options(rig):
+    token = rig.running(restarts=2, keep=60)
+
+    assert rig.twice("adopt", token=token, restarts=0, keep=600.0) == (True, True)
+    assert (rig.fields()["mc"], rig.fields()["keep"]) == ("0", "600000")
+    assert rig.adopt(token=token) is True
+    assert (rig.fields()["mc"], rig.fields()["keep"]) == ("0", "600000")
+    rig.lose(sure=True)
+    rig.recover()
+    assert rig.look().state is State.FAILED
+
+
+def test_adopt_is_fenced(rig):
+    token = rig.running()
+    before = rig.everything()
+    assert rig.adopt(token="w1.7", restarts=0) is False
+    assert rig.adopt(id="nobody", token="w1.7", restarts=0) is False
+    assert rig.everything() == before
+    rig.settle_one("a", token)
+
+    assert rig.adopt(token=token, restarts=0) is False

@@ -1,0 +1,136 @@
+"""A server without memory: what brings work in is refused, all that works it off goes on."""
+
+import contextlib
+
+import pytest
+
+from taskpy import errors, ops, pages
+from taskpy.spec import State
+
+
+@contextlib.contextmanager
+def full(rig):
+    """The server has no memory left."""
+    rig.raw.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        rig.raw.config_set("maxmemory", 0)
+
+
+def test_what_brings_something_in_is_refused_and_writes_nothing(real_rig):
+    rig = real_rig
+    token = rig.running("a")
+    rig.submit(id="b")
+    rig.settle_one("b", rig.begun("b", number=2).token, State.FAILED)
+    before = rig.everything()
+
+    with full(rig):
+        for verb, given in [
+            ("submit", {"id": "c"}),
+            ("submit", {"id": "c", "delay": 60.0}),
+            ("revive", {"id": "b", "new_id": "c"}),
+            ("send", {"sender": "s", "number": 1, "body": b"m"}),
+            ("mark", {"token": token, "acknowledged": 0, "sent": 0, "messages": [b"m"]}),
+        ]:
+            with pytest.raises(errors.Busy):
+                rig.run(rig.op(verb, **given))
+    assert rig.everything() == before
+
+
+def test_a_whole_life_goes_on(real_rig):
+    rig = real_rig
+    for id in ("succeeds", "retries", "stops", "queued"):
+        rig.submit(id=id)
+    rig.submit(id="delayed", delay=60.0)
+    rig.send(id="succeeds", sender="s", number=1, body=b"m")
+    rig.raw.zadd(rig.keys.later(), {"delayed": 1})
+    rig.raw.delete(rig.keys.bell("q"))
+
+    with full(rig):
+        assert rig.agree(version=1, lease=15.0).version == 1
+        assert rig.join(info=b"info") is True
+        assert rig.renew(info=b"more") is True
+        assert rig.claim(number=1, queues=["empty"]) == []
+        assert rig.claim(number=2, count=3) == ["succeeds", "retries", "stops"]
+        ids = ["succeeds", "retries", "stops"]
+        assert [started.token for started in rig.start(number=2, ids=ids)] == ["w1.2"] * 3
+        assert rig.adopt(id="succeeds", token="w1.2", restarts=9, keep=9.0) is True
+        assert rig.mark(id="succeeds", token="w1.2", acknowledged=1, sent=0) is True
+        assert rig.stop(id="stops", reason="enough") == "stopping"
+        assert rig.stop(id="queued") == "stopped"
+        assert rig.heartbeat(tasks=[("succeeds", "w1.2")]).held == 3
+        assert rig.due().ids == ["delayed"]
+        assert rig.promote(id="delayed") is True
+        rig.ring()
+        assert rig.giveback(id="retries", token="w1.2", why="retry", error=b"oops", delay=60.0) is True
+        assert rig.settle_one("succeeds", "w1.2", State.SUCCEEDED) is True
+        assert rig.settle_one("stops", "w1.2", State.STOPPED) is True
+        for op in (rig.op("look", id="stops"), pages.queued(rig.keys, queue="q", start=0, count=9)):
+            assert rig.run(op)
+    states = {id: rig.status(id=id)[0].value for id in ("succeeds", "retries", "stops", "queued", "delayed")}
+    assert states == {
+        "succeeds": "succeeded",
+        "retries": "queued",
+        "stops": "stopped",
+        "queued": "stopped",
+        "delayed": "queued",
+    }
+
+
+@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
+def test_every_giveback_goes_on(real_rig, why):
+    token = real_rig.running()
+
+    with full(real_rig):
+        assert real_rig.giveback(token=token, why=why) is True
+    assert real_rig.queued(count=9) == ["a"]
+
+
+def test_what_a_lost_worker_held_is_given_back(real_rig):
+    rig = real_rig
+    rig.running("again")
+    for number, (id, restarts) in enumerate([("fails", 0), ("stops", 2), ("waits", 9)], 2):
+        rig.submit(id=id, restarts=restarts)
+        rig.begun(id, number=number)
+    rig.raw.hset(rig.keys.task("waits"), "crash", 1)
+    rig.stop(id="stops")
+    rig.submit(id="claimed")
+    rig.claim(number=5)
+    rig.join(wid="idle")
+
+    with full(rig):
+        assert rig.lose(wid="idle", sure=True) == []
+        assert rig.lose(wid="never seen", sure=True) == []
+        assert sorted(rig.lose(sure=True)) == ["again", "claimed", "fails", "stops", "waits"]
+        for id in ("again", "claimed", "fails", "stops", "waits"):
+            assert rig.recover(id=id) is True
+        assert rig.lose(sure=True) == []
+        assert rig.forget(ids=["fails"]) == 1
+    assert rig.queued(count=9) == ["again", "claimed"]  # what is given back last is served next
+    assert rig.status(id="fails") == (State.FAILED, b"WorkerLost")
+    assert rig.status(id="stops") == (State.STOPPED, None)
+    assert [id for id, _ in rig.delayed(count=9)] == ["waits"]
+
+
+def test_a_task_that_acknowledges_may_send_at_the_same_time(real_rig):
+    token = real_rig.running()
+    real_rig.send(sender="s", number=1, body=b"m")
+
+    with full(real_rig):
+        assert real_rig.mark(token=token, acknowledged=1, sent=0, messages=[b"answer"]) is True
+    assert real_rig.receive(index=0, count=9).messages == [b"answer"]
+
+
+def test_many_are_settled(real_rig):
+    rig = real_rig
+    rig.join()
+    for id in "abc":
+        rig.submit(id=id)
+    rig.claim(count=3)
+    rig.start(ids=list("abc"))
+    endings = [ops.Ending(id, "q", "w1.1", State.FAILED, b"x" * 10_000, keep=60.0) for id in "abc"]
+
+    with full(rig):
+        assert rig.settle(endings=endings) == [True] * 3
+    assert len(rig.dead(count=9)) == 3

@@ -1,0 +1,245 @@
+"""A random walk over all verbs, with repeated calls and late copies of any earlier call; the invariants hold throughout.
+
+A seed that fails is printed; TASKPY_TEST_SEED walks it again.
+"""
+
+import importlib.util
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from taskpy import ops
+from taskpy.spec import State
+
+_spec = importlib.util.spec_from_file_location("invariants", Path(__file__).with_name("invariants.py"))
+assert _spec is not None
+assert _spec.loader is not None
+invariants = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(invariants)
+
+STEPS = 1200
+#: Nothing may expire while we walk.
+LEASE = 3600.0
+QUEUES = ["low", "high"]
+#: A verb's share of the steps.
+WEIGHTS = {"submit": 8, "claim": 12, "start": 14, "settle": 8, "giveback": 6, "stop": 3, "send": 6, "mark": 8, "adopt": 1}
+WEIGHTS |= {"renew": 1, "heartbeat": 1, "lose": 3, "recover": 6, "due": 1, "promote": 3, "revive": 2, "forget": 1, "ring": 1}
+WEIGHTS |= {"second_entry": 2, "late": 16}
+#: What a copy may change: it asks for something anew.
+NOT_REPEATED = {"renew", "due", "second_entry"}
+
+
+class Walk:
+    """Knows just enough of the world to make calls that mean something, most of the time."""
+
+    def __init__(self, rig: Any, seed: int) -> None:
+        self.rig = rig
+        self.random = random.Random(seed)
+        self.observer = invariants.Observer(rig)
+        self.ids: list[str] = []
+        self.queue_of: dict[str, str] = {}
+        self.wids: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.claims: list[tuple[str, int, list[str]]] = []
+        self.attempts: list[tuple[str, str, str]] = []  # wid, id, token
+        self.said: dict[tuple[str, str], int] = {}
+        self.calls: list[Any] = []
+        self.starts = 0
+        self.steps = 0
+
+    def step(self) -> None:
+        """One call, now and then repeated, then the invariants."""
+        while len(self.wids) < 3:
+            self._join()
+        verb = self.random.choices(list(WEIGHTS), WEIGHTS.values())[0]
+        if verb == "late":
+            if self.calls:
+                self.rig.run(self.random.choice(self.calls))
+        else:
+            op = getattr(self, verb)()
+            if op is not None:
+                self._call(verb, op)
+        self.steps += 1
+        self.observer.check(all=self.steps % 100 == 0)
+
+    def _call(self, verb: str, op: Any) -> None:
+        answer = self.rig.run(op)
+        self._learn(verb, op, answer)
+        self.calls = [*self.calls[-200:], op]
+        if verb not in NOT_REPEATED and self.random.random() < 0.2:
+            ended = self.observer.ended
+            before = self.rig.everything(but=ended)
+            self.rig.run(op)
+            assert self.rig.everything(but=ended) == before, f"I11: a repeated {verb} changed something: {op.keys} {op.args}"
+
+    def _learn(self, verb: str, op: Any, answer: Any) -> None:
+        if verb == "claim" and answer:
+            wid = op.keys[0].rpartition(":")[2]
+            self.claims = [*self.claims[-5:], (wid, self.numbers[wid], answer)]
+        if verb == "start":
+            wid = op.keys[0].rpartition(":")[2]
+            begun = [(wid, started.id, started.token) for started in answer if started is not None]
+            self.starts += len(begun)
+            self.attempts = [*self.attempts[-10:], *begun]
+        if verb == "lose" and answer is not None:
+            wid = op.args[0]
+            self.wids = [known for known in self.wids if known != wid]
+
+    def _join(self) -> None:
+        wid = f"w{len(self.numbers)}"
+        self.numbers[wid] = 0
+        self.wids.append(wid)
+        self._call("join", self.rig.op("join", wid=wid, lease=LEASE))
+
+    def _any_id(self) -> str:
+        return self.random.choice(self.ids[-8:] or ["nobody"])
+
+    def _attempt(self) -> tuple[str, str, str]:
+        return self.random.choice(self.attempts or [("w0", "nobody", "w0.1")])
+
+    # -- one method a verb ----------------------------------------------------------------------
+
+    def submit(self) -> Any:
+        id, queue = f"t{len(self.ids)}", self.random.choice(QUEUES)
+        self.ids.append(id)
+        self.queue_of[id] = queue
+        return self.rig.op("submit", id=id, queue=queue, delay=self.random.choice([0, 0, 60]), restarts=1, keep=600)
+
+    def claim(self) -> Any:
+        wid = self.random.choice(self.wids)
+        self.numbers[wid] += 1
+        count = self.random.choice([1, 2, 5])
+        return self.rig.op("claim", wid=wid, number=self.numbers[wid], count=count, queues=QUEUES)
+
+    def start(self) -> Any:
+        if not self.claims:
+            return None
+        wid, number, ids = self.random.choice(self.claims)
+        return self.rig.op("start", wid=wid, number=number, ids=ids)
+
+    def settle(self) -> Any:
+        wid, id, token = self._attempt()
+        state = self.random.choice([State.SUCCEEDED, State.FAILED, State.STOPPED])
+        value = b"%d" % self.random.getrandbits(32)
+        return self.rig.op("settle", wid=wid, endings=[ops.Ending(id, self.queue_of.get(id, "low"), token, state, value)])
+
+    def giveback(self) -> Any:
+        wid, id, token = self._attempt()
+        if self.claims and self.random.random() < 0.3:
+            wid, number, ids = self.random.choice(self.claims)
+            id, token = self.random.choice(ids), ops.token_of(wid, number)
+        why = self.random.choice(["retry", "release", "unknown", "drop"])
+        delay = self.random.choice([0, 0, 60])
+        queue = self.queue_of.get(id, "low")
+        return self.rig.op("giveback", id=id, queue=queue, wid=wid, token=token, why=why, error=b"e", delay=delay)
+
+    def stop(self) -> Any:
+        id = self._any_id()
+        return self.rig.op("stop", id=id, queue=self.queue_of.get(id, "low"))
+
+    def send(self) -> Any:
+        id, sender = self._any_id(), self.random.choice("xy")
+        number = self.said[id, sender] = self.said.get((id, sender), 0) + 1
+        return self.rig.op("send", id=id, sender=sender, number=number, body=b"m", limit=5)
+
+    def mark(self) -> Any:
+        _, id, token = self._attempt()
+        fields = self.rig.fields(id)
+        done, sent = self.random.randint(0, int(fields.get("in", 0))), int(fields.get("on", 0))
+        messages = [b"m"] * self.random.randint(0, 2)
+        return self.rig.op("mark", id=id, token=token, acknowledged=done, sent=sent, messages=messages, limit=3)
+
+    def adopt(self) -> Any:
+        _, id, token = self._attempt()
+        return self.rig.op("adopt", id=id, token=token, restarts=self.random.randint(0, 3))
+
+    def renew(self) -> Any:
+        return self.rig.op("renew", wid=self.random.choice([*self.wids, "w0"]), lease=LEASE)
+
+    def heartbeat(self) -> Any:
+        wid, id, token = self._attempt()
+        return self.rig.op("heartbeat", wid=wid, tasks=[(id, token)])
+
+    def lose(self) -> Any:
+        wid = self.random.choice(self.wids)
+        if self.random.random() < 0.5:
+            return self.rig.op("lose", wid=wid, sure=True)
+        self.rig.raw.zadd(self.rig.keys.lease(), {wid: 1}, xx=True)  # silent for long
+        self.rig.due()
+        return self.rig.op("lose", wid=wid, sure=False)
+
+    def recover(self) -> Any:
+        wid = self.random.choice(list(self.numbers)[-6:])
+        ids = list(self.rig.held(wid=wid).tokens) or [self._any_id()]
+        id = self.random.choice(ids)
+        return self.rig.op("recover", id=id, queue=self.queue_of.get(id, "low"), wid=wid)
+
+    def due(self) -> Any:
+        return self.rig.op("due")
+
+    def promote(self) -> Any:
+        ids = [id for id, _ in self.rig.delayed(count=100)] or [self._any_id()]
+        id = self.random.choice(ids)
+        self.rig.raw.zadd(self.rig.keys.later(), {id: 1}, xx=True)  # its time has come
+        return self.rig.op("promote", id=id, queue=self.queue_of.get(id, "low"))
+
+    def revive(self) -> Any:
+        ids = [id for id, _ in self.rig.dead(count=100)] or [self._any_id()]
+        id, new_id = self.random.choice(ids), f"t{len(self.ids)}"
+        self.ids.append(new_id)
+        self.queue_of[new_id] = self.queue_of.get(id, "low")
+        return self.rig.op("revive", id=id, new_id=new_id, queue=self.queue_of[new_id])
+
+    def forget(self) -> Any:
+        return self.rig.op("forget", ids=[id for id, _ in self.rig.dead(count=2)])
+
+    def ring(self) -> Any:
+        return self.rig.op("ring", queue=self.random.choice(QUEUES))
+
+    def second_entry(self) -> Any:
+        """Stale entries in a queue are allowed everywhere."""
+        id = self._any_id()
+        self.rig.raw.lpush(self.rig.keys.queue(self.queue_of.get(id, "low")), id)
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Nothing is stuck: lose every worker, and one more ends all that is left."""
+        for wid in self.numbers:
+            while ids := self.rig.lose(wid=wid, sure=True):
+                for id in ids:
+                    self.rig.recover(id=id, queue=self.queue_of[id], wid=wid)
+                self.observer.check()
+        for id, _ in self.rig.delayed(count=10_000):
+            self.rig.raw.zadd(self.rig.keys.later(), {id: 1})
+            self.rig.promote(id=id, queue=self.queue_of[id])
+        self.rig.join(wid="last")
+        number = 0
+        while ids := self.rig.claim(wid="last", number=(number := number + 1), count=100, queues=QUEUES):
+            begun = [s for s in self.rig.start(wid="last", number=number, ids=ids) if s is not None]
+            endings = [ops.Ending(s.id, self.queue_of[s.id], s.token, State.SUCCEEDED, b"last") for s in begun]
+            assert all(self.rig.settle(wid="last", endings=endings))
+            self.observer.check()
+        assert self.rig.held(wid="last").tokens == {}
+
+
+def test_the_invariants_hold_whatever_is_called(sync_rig):
+    seed = int(os.environ.get("TASKPY_TEST_SEED") or time.time_ns() % 10**6)
+    print(f"TASKPY_TEST_SEED={seed}")
+    walk = Walk(sync_rig, seed)
+    for _ in range(STEPS):
+        walk.step()
+    walk.finish()
+    walk.observer.check(all=True)
+
+    for id in walk.ids:
+        task = sync_rig.look(id=id)
+        assert task is None or task.state.done, f"{id} is {task.state}"
+    assert walk.starts > STEPS / 20
+    keys = sync_rig.keys
+    staying = {keys.meta(), keys.queues(), keys.lease(), keys.dead(), keys.held("last"), *map(keys.bell, QUEUES)}
+    staying |= {*map(keys.recent, QUEUES)}
+    for key in sync_rig.all_keys():
+        assert key in staying or sync_rig.raw.pttl(key) > 0, f"{key} stays for ever"

@@ -1,0 +1,31 @@
+"""One attempt at a task that was claimed by this worker process."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from taskpy.answers import Started
+from taskpy.mailbox_redis import RedisMailbox
+from taskpy.spec import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claimed task: who it is, how it is to be retried, and its mailbox once its function runs."""
+
+    id: str
+    token: str
+    queue: str
+    name: str = ""
+    options: Options = field(default_factory=Options)
+    retries: int = 0
+    mailbox: RedisMailbox | None = None
+
+    @classmethod
+    def unreadable(cls, started: Started) -> Self:
+        """An attempt whose function is not known (yet)."""
+        return cls(started.id, started.token, started.queue)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the task was asked to stop."""
+        return self.mailbox is not None and self.mailbox.stopping

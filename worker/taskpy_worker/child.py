@@ -1,0 +1,112 @@
+"""A child process of the worker: runs user code, does the duties, and obeys its supervisor over a pipe.
+
+Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease), ("drain", grace), ("quit",).
+To it: ("ready", number of tasks), ("alive",) 20 times a lease, ("over",), or ("failed", text) when the tasks cannot be
+imported.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from taskpy import errors, space, wire
+from taskpy_worker import log
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.loading import load_tasks
+from taskpy_worker.worker import Worker
+
+logger = logging.getLogger("taskpy.worker")
+
+#: How often a child says that it is alive, in one lease.
+SIGNS_OF_LIFE = 20
+#: Connections for commands; beside them one for the bell and one for pub/sub.
+COMMAND_CONNECTIONS = 2
+
+
+class Child:
+    """The child's end of the pipe."""
+
+    def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
+        self._pipe = pipe
+        self._writing = threading.Lock()
+        self._worker: Worker | None = None
+        self._ending = False
+
+    def serve(self) -> None:
+        """Prepare, then obey until the supervisor says it is over, or is gone."""
+        _, packed, path = self._read()
+        sys.path[:] = path
+        config = WorkerConfig.load(packed)
+        log.set_up(config.log_level)
+        try:
+            tasks = load_tasks(config.modules)
+        except Exception as error:  # importing the user's modules may raise anything
+            text = str(error) if isinstance(error, errors.TaskpyError) else traceback.format_exc()
+            self._say("failed", text)
+            return
+        self._say("ready", tasks)
+        while True:
+            match self._read():
+                case ("go", wid, lease):
+                    self._go(config, wid, lease)
+                case ("drain", grace):
+                    self._end(grace)
+                case ("quit",):
+                    self._end(0.0)
+
+    def _go(self, config: WorkerConfig, wid: str, lease: float) -> None:
+        here = space.Space(config.url, namespace=config.namespace, timeout=None, connections=COMMAND_CONNECTIONS)
+        space.set_default(here)  # a task that submits lands in the same place
+        self._worker = Worker(config, here, wid=wid, lease=lease)
+        threading.Thread(target=self._show_life, args=(lease,), name="taskpy-alive", daemon=True).start()
+        self._worker.start()
+
+    def _end(self, grace: float) -> None:
+        """Drain in a thread of its own, so that a second order is heard; the shorter grace wins by ending first."""
+
+        def end() -> None:
+            if self._worker is not None:
+                self._worker.drain(grace)
+            self._say("over")
+            logging.shutdown()
+            os._exit(0)  # threads of tasks that did not end must not hold us up
+
+        threading.Thread(target=end, name="taskpy-drain", daemon=True).start()
+
+    def _show_life(self, lease: float) -> None:
+        while True:
+            self._say("alive")
+            time.sleep(lease / SIGNS_OF_LIFE)
+
+    def _read(self) -> Any:
+        try:
+            return wire.loads(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            os._exit(1)  # the supervisor is gone; the lease gives our tasks to others
+
+    def _say(self, *frame: Any) -> None:
+        with self._writing:
+            try:
+                self._pipe.send_bytes(wire.dumps(frame))
+            except OSError:
+                os._exit(1)  # as above
+
+
+def main() -> None:
+    """Run as `python -m taskpy_worker.child FD`, with the pipe as an inherited file descriptor."""
+    pipe: Connection[bytes, bytes] = Connection(int(sys.argv[1]))
+    os.set_inheritable(pipe.fileno(), False)
+    # Ctrl-C and a SIGTERM to the process group reach us too; it is the supervisor who decides what they mean.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    Child(pipe).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What a worker is told at its start: frozen, and the same in the supervisor and its children."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from taskpy import spec, wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """The options of a worker. Times are seconds.
+
+    `modules` define the tasks; `queues` are served in their order; `concurrency` tasks run at once in each of
+    `processes` children. `lease` None: what the namespace says. A task of an unknown name is given back for
+    `unknown_delay`, at most `unknown_limit` times. `grace` is what running tasks get when the worker drains.
+    """
+
+    modules: tuple[str, ...] = ()
+    queues: tuple[str, ...] = (spec.DEFAULT_QUEUE,)
+    concurrency: int = 10
+    processes: int = 1
+    url: str | None = None
+    namespace: str = "taskpy"
+    lease: float | None = None
+    grace: float = 30.0
+    block: float = 3.0
+    unknown_delay: float = 5.0
+    unknown_limit: int = 12
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        for queue in self.queues:
+            spec.checked_name(queue, "queue")
+
+    def dump(self) -> bytes:
+        """This configuration as bytes, for a child's pipe: nothing of it shows in a process list."""
+        return wire.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The configuration from a pipe."""
+        fields: dict[str, Any] = wire.loads(data)
+        return cls(**fields)

@@ -1,0 +1,182 @@
+"""Runs each claimed spec as an ordinary task whose mailbox is in Redis: a thread for a plain function, the loop for async.
+
+Owns what is running here. How a task came out goes to the settler; the slot is free again once that is in Redis.
+"""
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from taskpy import call, codec, errors, flow, inside_aio, ops
+from taskpy.answers import Started
+from taskpy.eventloop import EventLoop
+from taskpy.inside import Inside, Run
+from taskpy.mailbox_redis import RedisMailbox
+from taskpy.nudge import Nudge
+from taskpy.registry import Registered, registry
+from taskpy.space import Space
+from taskpy.spec import Options, Outcome, TaskSpec, Verdict
+from taskpy_worker.attempt import Attempt
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.settler import GiveBack, Settler
+
+logger = logging.getLogger("taskpy.worker")
+
+#: Threads that talk to Redis for the coroutines, so that these share the connections of everybody else.
+LOOP_IO_THREADS = 2
+
+
+class Executor:
+    """What runs in this process, and how much more may."""
+
+    def __init__(self, config: WorkerConfig, space: Space, settler: Settler) -> None:
+        self._config = config
+        self._space = space
+        self._settler = settler
+        self._lock = threading.Lock()
+        self._held: dict[str, str] = {}  # id -> token of everything claimed and not settled
+        self._running: dict[str, Attempt] = {}
+        self._draining = False
+        self._loop = EventLoop("taskpy-loop")
+        self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
+        self.freed = Nudge()
+        settler.on_settled(self.drop)
+
+    # -- what the other duties ask --------------------------------------------------------------
+
+    @property
+    def free(self) -> int:
+        """How many more tasks may be claimed."""
+        return max(0, self._config.concurrency - len(self._held))
+
+    def running(self) -> list[Attempt]:
+        """What runs now."""
+        with self._lock:
+            return list(self._running.values())
+
+    def find(self, id: str) -> Attempt | None:
+        """The attempt of this task that runs here."""
+        return self._running.get(id)
+
+    def held(self) -> dict[str, str]:
+        """The token of everything that was claimed here and is not settled."""
+        with self._lock:
+            return dict(self._held)
+
+    def hold(self, ids: list[str], token: str) -> None:
+        """Note what was claimed, before it is started."""
+        with self._lock:
+            self._held.update(dict.fromkeys(ids, token))
+
+    def drop(self, id: str, token: str) -> None:
+        """Note that this claim is over: its slot is free."""
+        with self._lock:
+            if self._held.get(id) == token:
+                del self._held[id]
+            if (running := self._running.get(id)) and running.token == token:
+                del self._running[id]
+        self.freed.give()
+
+    def drain(self) -> None:
+        """Tell all that runs, and will run, that the worker shuts down."""
+        self._draining = True
+        for mailbox in self._mailboxes():
+            mailbox.drain()
+
+    def close(self) -> None:
+        """Fence what still runs here."""
+        for mailbox in self._mailboxes():
+            mailbox.lose()
+        self._loop_io.shutdown(wait=False)
+
+    def _mailboxes(self) -> list[RedisMailbox]:
+        return [attempt.mailbox for attempt in self.running() if attempt.mailbox is not None]
+
+    # -- running --------------------------------------------------------------------------------
+
+    def execute(self, started: Started) -> None:
+        """Run the task of this claim, or say at once why it cannot be run."""
+        try:
+            task = codec.load_spec(started.spec)
+            registered = _registered(task.name, started.queue)
+            call.check_arguments(registered.function, task.args, task.kwargs)
+        except (errors.NewerVersion, errors.UnknownTask) as error:
+            self._unknown(started, error)
+        except (errors.WireError, errors.BadArguments) as error:
+            self._fail(started, error)
+        else:
+            self._begin(started, task, registered)
+
+    def _unknown(self, started: Started, error: errors.TaskpyError) -> None:
+        # During a rolling deploy other workers may know it, or this one soon; only later it is an error.
+        if started.unknowns >= self._config.unknown_limit:
+            self._fail(started, error)
+            return
+        logger.warning("cannot run the task, giving it back for a while: task=%s error=%s", started.id, error)
+        back = GiveBack("unknown", delay=self._config.unknown_delay)
+        self._settler.give_back(Attempt.unreadable(started), back)
+
+    def _fail(self, started: Started, error: errors.TaskpyError) -> None:
+        self._settler.settle(Attempt.unreadable(started), Outcome(Verdict.FAILED, error=error, final=True))
+
+    def _begin(self, started: Started, task: TaskSpec, registered: Registered) -> None:
+        options = task.options.over(registered.options)
+        self._adopt(started, task.options, options)
+        mailbox = RedisMailbox(self._space.keys, started.queue, started)
+        attempt = Attempt(started.id, started.token, started.queue, task.name, options, started.retries, mailbox)
+        with self._lock:
+            self._running[started.id] = attempt
+        if self._draining:
+            mailbox.drain()
+        run = Run(
+            id=started.id,
+            args=task.args,
+            kwargs=task.kwargs,
+            prev=task.prev,
+            attempt=started.attempt,
+            token=started.token,
+            handover=bool(options.handover),
+            releasable=True,
+        )
+        logger.debug("task begins: task=%s name=%s attempt=%d", started.id, task.name, started.attempt)
+        if call.is_async(registered.function):
+            self._run_on_loop(registered, run, attempt, mailbox)
+        else:
+            inside = Inside(run, mailbox, self._perform)
+            name = f"taskpy-{started.id}"
+            threading.Thread(target=self._run, args=(registered, inside, attempt), name=name, daemon=True).start()
+
+    def _adopt(self, started: Started, given: Options, options: Options) -> None:
+        # Only these two are needed by others than the worker that runs the task.
+        restarts = options.restarts if given.restarts is None else None
+        keep = options.keep if given.keep is None else None
+        if restarts is not None or keep is not None:
+            keys = self._space.keys
+            self._space.broker.run(ops.adopt(keys, id=started.id, token=started.token, restarts=restarts, keep=keep))
+
+    def _run(self, registered: Registered, inside: Inside, attempt: Attempt) -> None:
+        self._settler.settle(attempt, call.run(registered.function, inside))
+
+    def _run_on_loop(self, registered: Registered, run: Run, attempt: Attempt, mailbox: RedisMailbox) -> None:
+        def done(future: "Future[Outcome]") -> None:
+            self._settler.settle(attempt, future.result())
+
+        inside = inside_aio.Task(run, mailbox, self._perform_async)
+        self._loop.spawn(call.run_async(registered.function, inside), done)
+
+    def _perform(self, step: flow.Step) -> Any:
+        return self._space.broker.run(step) if isinstance(step, ops.Op) else flow.wait_here(step)
+
+    async def _perform_async(self, step: flow.Step) -> Any:
+        if not isinstance(step, ops.Op):
+            return await flow.wait_here_async(step)
+        return await asyncio.get_running_loop().run_in_executor(self._loop_io, self._space.broker.run, step)
+
+
+def _registered(name: str, queue: str) -> Registered:
+    registered = registry.get(name)
+    if registered is None:
+        raise errors.UnknownTask(f"no worker of queue {queue!r} knows a task named {name!r}")
+    return registered

@@ -1,0 +1,100 @@
+"""The supervisor's link to Redis, in a thread of its own so that an outage does not blind the supervisor.
+
+Makes children known, prolongs their leases, and gives back the tasks of those that died.
+"""
+
+import logging
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from taskpy import ops
+from taskpy.info import WorkerInfo
+from taskpy.space import Space
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.recoverer import Recoverer
+from taskpy_worker.supervised import Supervised
+from taskpy_worker.worker import BEATS
+
+logger = logging.getLogger("taskpy.worker")
+
+
+class Keeper:
+    """Carries out the supervisor's wishes one by one, and renews all leases a few times a lease."""
+
+    def __init__(
+        self, config: WorkerConfig, space: Space, lease: float, children: Callable[[], list[Supervised]]
+    ) -> None:
+        self._config = config
+        self._space = space
+        self._lease = lease
+        self._children = children
+        self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._recoverer = Recoverer(space, lease)
+        self._thread = threading.Thread(target=self._keep, name="taskpy-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def introduce(self, child: Supervised, tasks: int, then: Callable[[], None]) -> None:
+        """Join the child under a new wid and let it go; `then` is called when it may claim."""
+        self._wishes.put(lambda: self._introduce(child, tasks, then))
+
+    def bury(self, wid: str) -> None:
+        """Give back what a dead child held, and forget it."""
+        self._wishes.put(lambda: self._bury(wid))
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all wishes so far are carried out; False when Redis took too long."""
+        over = threading.Event()
+        self._wishes.put(over.set)
+        return over.wait(seconds)
+
+    def tick(self) -> None:
+        """Prolong the lease of every child that is worth it."""
+        worthy = [(child, child.wid) for child in self._children() if child.wid and child.worthy(self._lease)]
+        renewals = [ops.renew(self._space.keys, wid=wid, lease=self._lease) for _, wid in worthy]
+        if not renewals:
+            return
+        for (child, wid), renewed in zip(worthy, self._space.broker.run_many(renewals), strict=True):
+            if not renewed and not child.condemned:
+                child.condemned = True
+                logger.error("a child was declared lost, replacing it: pid=%d worker=%s", child.pid, wid)
+                child.kill("its lease is gone")
+
+    def _keep(self) -> None:
+        beat = self._lease / BEATS
+        next_beat = time.monotonic() + beat
+        while True:
+            try:
+                wish = self._wishes.get(timeout=max(0.0, next_beat - time.monotonic()))
+            except queue.Empty:
+                next_beat = time.monotonic() + beat
+                wish = self.tick
+            try:
+                wish()
+            except Exception:  # a bug in one wish must not end all care
+                logger.exception("the supervisor's keeper failed, going on")
+
+    def _introduce(self, child: Supervised, tasks: int, then: Callable[[], None]) -> None:
+        wid = child.new_wid()
+        info = WorkerInfo(
+            host=socket.gethostname(),
+            pid=child.pid,
+            queues=self._config.queues,
+            concurrency=self._config.concurrency,
+            tasks=tasks,
+            started=time.time(),
+        )
+        self._space.broker.run(ops.join(self._space.keys, wid=wid, lease=self._lease, info=info.dump()))
+        child.wid = wid
+        child.say("go", wid, self._lease)
+        then()
+
+    def _bury(self, wid: str) -> None:
+        began = time.monotonic()
+        tasks = self._recoverer.recover(wid, sure=True)
+        logger.info("a child has ended: worker=%s given_back=%d seconds=%.3f", wid, tasks, time.monotonic() - began)

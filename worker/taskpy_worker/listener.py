@@ -1,0 +1,45 @@
+"""Hears nudges on the worker's own channel: mail for a running task, a stop, and the nonce that proves it still hears."""
+
+import logging
+
+from taskpy.space import Space
+from taskpy_worker.executor import Executor
+
+logger = logging.getLogger("taskpy.worker")
+
+#: What the heartbeater says to itself begins with this, which no task id does.
+NONCE = "!"
+
+
+class Listener:
+    """One channel for all tasks of the process. What it misses, the heartbeat tells."""
+
+    def __init__(self, space: Space, wid: str, executor: Executor) -> None:
+        self._space = space
+        self._channel = space.keys.worker(wid)
+        self._executor = executor
+        self.heard = 0  # the number of the last nonce
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._space.broker.subscriber.listen(self._channel, self.tick)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._space.broker.subscriber.unlisten(self._channel, self.tick)
+
+    def reconnect(self) -> None:
+        """Listen on a new connection: this one has gone deaf."""
+        logger.warning("pub/sub has gone deaf, connecting anew: channel=%s", self._channel)
+        self._space.broker.subscriber.reconnect()
+
+    def tick(self, data: bytes) -> None:
+        """Take one message: `<id> <messages received>`, with ` stop` behind it when the task is to stop."""
+        id, _, rest = data.decode(errors="replace").partition(" ")
+        if id == NONCE:
+            self.heard = int(rest)
+            return
+        attempt = self._executor.find(id)
+        if attempt is not None and attempt.mailbox is not None:
+            received, _, wish = rest.partition(" ")
+            attempt.mailbox.hear(int(received), stopping=wish == "stop")

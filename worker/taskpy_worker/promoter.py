@@ -1,0 +1,32 @@
+"""Sees what has become due: delayed tasks, silent workers, dead letters that are too old. Any process may."""
+
+import logging
+
+from taskpy import ops
+from taskpy.space import Space
+from taskpy_worker.recoverer import Recoverer
+
+logger = logging.getLogger("taskpy.worker")
+
+
+class Promoter:
+    """Moves delayed tasks into their queues, and has lost workers recovered."""
+
+    def __init__(self, space: Space, lease: float, recoverer: Recoverer) -> None:
+        self._space = space
+        self._lease = lease
+        self._recoverer = recoverer
+
+    def tick(self) -> float | None:
+        """Do what is due; seconds until the next delayed task is, None when there is none."""
+        run, keys = self._space.broker.run, self._space.keys
+        due = run(ops.due(keys, lease=self._lease))
+        for wid in due.wids:
+            self._recoverer.recover(wid, sure=False)
+        if due.ids:
+            queues = self._space.broker.run_many([ops.locate(keys, id=id) for id in due.ids])
+            promoted = [ops.promote(keys, id=id, queue=queue or "") for id, queue in zip(due.ids, queues, strict=True)]
+            self._space.broker.run_many(promoted)
+        if due.surplus:
+            run(ops.forget(keys, ids=due.surplus))
+        return 0.0 if due.ids or due.surplus else due.next

@@ -1,0 +1,167 @@
+"""Tells Redis how attempts came out. What gathers while one call is under way goes in the next; nothing waits for a timer."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from taskpy import codec, failure, ops
+from taskpy.nudge import Nudge
+from taskpy.ops import Ending
+from taskpy.retry import backoff_of
+from taskpy.space import Space
+from taskpy.spec import Outcome, State, Verdict
+from taskpy_worker.attempt import Attempt
+
+logger = logging.getLogger("taskpy.worker")
+
+#: How many endings go in one call.
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """A task that goes back to its queue."""
+
+    why: ops.Why
+    error: bytes = b""
+    delay: float = 0.0
+
+
+class Settler:
+    """Settles and gives back, in a thread of its own, so that a task's thread ends with its function."""
+
+    def __init__(self, space: Space, wid: str) -> None:
+        self._space = space
+        self._wid = wid
+        self._decided: queue.SimpleQueue[tuple[Attempt, Ending | GiveBack]] = queue.SimpleQueue()
+        self._pending = 0
+        self._lock = threading.Lock()
+        self._settled: Callable[[str, str], None] | None = None
+        self.idle = Nudge()
+
+    def on_settled(self, callback: Callable[[str, str], None]) -> None:
+        """Call this with the id and token of each attempt that Redis knows the end of."""
+        self._settled = callback
+
+    @property
+    def pending(self) -> int:
+        """How many attempts wait to be settled."""
+        return self._pending
+
+    def settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Take the outcome of an attempt."""
+        self._put(attempt, decide(attempt, outcome))
+
+    def give_back(self, attempt: Attempt, back: GiveBack) -> None:
+        """Take an attempt that is to go back to its queue."""
+        self._put(attempt, back)
+
+    def tick(self, block: float | None = None) -> int:
+        """Tell Redis of all that has gathered, waiting at most `block` seconds for the first; how many there were."""
+        batch = self._gathered(block)
+        if not batch:
+            return 0
+        endings = [(attempt, decided) for attempt, decided in batch if isinstance(decided, Ending)]
+        backs = [(attempt, decided) for attempt, decided in batch if isinstance(decided, GiveBack)]
+        if endings:
+            self._settle(endings)
+        if backs:
+            self._give_back(backs)
+        with self._lock:
+            self._pending -= len(batch)
+        if self._settled is not None:
+            for attempt, _ in batch:
+                self._settled(attempt.id, attempt.token)
+        self.idle.give()
+        return len(batch)
+
+    def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:
+        with self._lock:
+            self._pending += 1
+        self._decided.put((attempt, decided))
+
+    def _gathered(self, block: float | None) -> list[tuple[Attempt, Ending | GiveBack]]:
+        batch = []
+        try:
+            batch.append(self._decided.get(timeout=block))
+            while len(batch) < BATCH:
+                batch.append(self._decided.get_nowait())
+        except queue.Empty:
+            return batch
+        return batch
+
+    def _settle(self, endings: Sequence[tuple[Attempt, Ending]]) -> None:
+        op = ops.settle(self._space.keys, wid=self._wid, endings=[ending for _, ending in endings])
+        answers = self._space.broker.run(op)
+        for (attempt, ending), applied in zip(endings, answers, strict=True):
+            if not applied:
+                logger.warning("late result refused: task=%s name=%s token=%s", attempt.id, attempt.name, attempt.token)
+            else:
+                logger.debug("task ended: task=%s name=%s state=%s", attempt.id, attempt.name, ending.state)
+
+    def _give_back(self, backs: Sequence[tuple[Attempt, GiveBack]]) -> None:
+        self._space.broker.run_many(
+            [
+                ops.giveback(
+                    self._space.keys,
+                    id=attempt.id,
+                    queue=attempt.queue,
+                    wid=self._wid,
+                    token=attempt.token,
+                    why=back.why,
+                    error=back.error,
+                    delay=back.delay,
+                )
+                for attempt, back in backs
+            ]
+        )
+        for attempt, back in backs:
+            logger.info(
+                "task given back: task=%s name=%s why=%s delay=%.1f", attempt.id, attempt.name, back.why, back.delay
+            )
+
+
+def decide(attempt: Attempt, outcome: Outcome) -> Ending | GiveBack:
+    """What an outcome means: an end, or another run."""
+    match outcome.verdict:
+        case Verdict.SUCCEEDED:
+            return _succeeded(attempt, outcome)
+        case Verdict.STOPPED:
+            return _ending(attempt, State.STOPPED, b"")
+        case Verdict.RELEASED:
+            return GiveBack("release")
+        case Verdict.LOST:
+            return GiveBack("drop")  # refused by its token; it only cleans this worker's own list
+        case Verdict.RETRY if attempt.stopping:
+            return _ending(attempt, State.STOPPED, b"")
+        case Verdict.RETRY:
+            return _retry(attempt, outcome)
+    if outcome.final or attempt.stopping or attempt.retries >= (attempt.options.retries or 0):
+        return _failed(attempt, outcome.error)
+    return _retry(attempt, outcome)
+
+
+def _succeeded(attempt: Attempt, outcome: Outcome) -> Ending:
+    try:
+        return _ending(attempt, State.SUCCEEDED, codec.dump_result(outcome.value))
+    except Exception as error:  # NotSendable, TooLarge, or whatever a registered type's encoder raises
+        return _failed(attempt, error)
+
+
+def _failed(attempt: Attempt, error: BaseException | None) -> Ending:
+    error = error or RuntimeError("the task failed without an exception")
+    logger.info("task failed: task=%s name=%s error=%s", attempt.id, attempt.name, type(error).__name__)
+    return _ending(attempt, State.FAILED, failure.dump_exception(error))
+
+
+def _retry(attempt: Attempt, outcome: Outcome) -> GiveBack:
+    delay = backoff_of(attempt.options.backoff).delay(attempt.retries) if outcome.delay is None else outcome.delay
+    # Only a failure leaves its exception; a task that asked for another run by itself has not failed.
+    error = b"" if outcome.verdict is Verdict.RETRY or outcome.error is None else failure.dump_exception(outcome.error)
+    return GiveBack("retry", error, delay)
+
+
+def _ending(attempt: Attempt, state: State, value: bytes) -> Ending:
+    return Ending(attempt.id, attempt.queue, attempt.token, state, value)

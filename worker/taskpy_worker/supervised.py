@@ -1,0 +1,92 @@
+"""One child process as its supervisor sees it: alive or not, heard or silent, worth its lease or hopeless."""
+
+import logging
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from taskpy import wire
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.processes import state_of
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+logger = logging.getLogger("taskpy.worker")
+
+#: A child that was stopped (SIGSTOP) for so many leases is killed: its tasks have gone to others.
+STOPPED_LEASES = 2
+#: A child that is silent and uses no CPU for so many leases is killed: it can be neither steered nor stopped.
+SILENT_LEASES = 4
+#: A silent child that uses more than this share of a CPU is computing, with the GIL held.
+BUSY_SHARE = 0.05
+
+
+class Supervised:
+    """A child process, its pipe, and what is known of it."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        fd = theirs.fileno()
+        command = [sys.executable, "-m", "taskpy_worker.child", str(fd)]
+        self.process = subprocess.Popen(command, pass_fds=[fd], stdin=subprocess.DEVNULL)  # noqa: S603 - our own
+        theirs.close()
+        self.pipe: Connection[Any, Any] = ours
+        self.born = time.monotonic()
+        self.wid: str | None = None  # once it has joined
+        self.condemned = False  # its lease is gone: it must be replaced
+        self._heard = self.born
+        self._stopped_since: float | None = None
+        self._cpu = (self.born, 0.0)
+        self.say("config", config.dump(), sys.path)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def new_wid(self) -> str:
+        """A worker id, used once in history."""
+        host = "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname())[:40] or "host"
+        return f"{host}-{self.pid}-{os.urandom(5).hex()}"
+
+    def say(self, *frame: Any) -> None:
+        """Send a frame; a child that is gone is noticed by its exit."""
+        try:
+            self.pipe.send_bytes(wire.dumps(frame))
+        except OSError:
+            logger.debug("a child does not take orders any more: pid=%d", self.pid)
+
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self._heard = time.monotonic()
+
+    def worthy(self, lease: float) -> bool:
+        """Whether its lease may be prolonged; kills a child for which there is no hope. Look at least once a lease."""
+        now, state = time.monotonic(), state_of(self.pid)
+        if state is None:
+            return True  # nobody can tell, or it has just ended, which its exit says
+        if state.stopped:
+            self._stopped_since = self._stopped_since or now
+            if now - self._stopped_since > STOPPED_LEASES * lease:
+                self.kill("it was stopped for too long")
+            return False
+        self._stopped_since = None
+        (then, before), self._cpu = self._cpu, (now, state.cpu)
+        silent = now - self._heard
+        if silent > lease:
+            busy = state.cpu - before > BUSY_SHARE * (now - then)
+            logger.warning("a child is silent: pid=%d seconds=%.0f computing=%s", self.pid, silent, busy)
+            if not busy and silent > SILENT_LEASES * lease:
+                self.kill("it was silent for too long")
+                return False
+        return True
+
+    def kill(self, why: str) -> None:
+        """End it by force."""
+        logger.warning("killing a child: pid=%d why=%s", self.pid, why)
+        self.process.kill()

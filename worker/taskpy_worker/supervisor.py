@@ -1,0 +1,185 @@
+"""The worker's first process: starts the children, replaces those that die, passes on signals. Runs no user code."""
+
+import logging
+import multiprocessing.connection
+import signal
+import socket
+import time
+from typing import Any
+
+from taskpy import errors, ops, spec, wire
+from taskpy.space import Space
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.keeper import Keeper
+from taskpy_worker.supervised import Supervised
+
+logger = logging.getLogger("taskpy.worker")
+
+#: A child that lived shorter than this is replaced after a pause, which doubles each time.
+YOUNG_SECONDS = 5.0
+PAUSE_SECONDS = (0.1, 10.0)
+#: What a drain may take beyond the grace time before a child is killed.
+LATE_SECONDS = 10.0
+#: How often we look around without being woken.
+LOOK_SECONDS = 5.0
+
+
+class Supervisor:
+    """Keeps `processes` children at work until a signal ends it."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
+        self._children: list[Supervised] = []
+        self._signals = 0  # only set by the handler
+        self._orders = 0  # how many of them the children know of
+        self._young_deaths = 0
+        self._spawn_at = 0.0
+        self._deadline: float | None = None
+        self._failure: str | None = None
+        self._announced = False
+        self._wakeup, self._waker = socket.socketpair()
+
+    def run(self) -> int:
+        """Work until told to end; the exit code. Raises `Unreachable` or `Incompatible` when it cannot begin."""
+        lease = self._agree()
+        self._space = Space(self._config.url, namespace=self._config.namespace, timeout=None, connections=1)
+        self._keeper = Keeper(self._config, self._space, lease, lambda: list(self._children))
+        self._keeper.start()
+        self._catch_signals()
+        while not self._over():
+            self._spawn_missing()
+            self._wait()
+            self._bury_dead()
+            self._pass_on_signals()
+        self._keeper.flush(LATE_SECONDS)
+        return 1 if self._failure else 0
+
+    def _agree(self) -> float:
+        """Agree with the namespace on the version of the data and the lease."""
+        with_timeout = Space(self._config.url, namespace=self._config.namespace, connections=1)
+        wanted = self._config.lease or spec.LEASE_SECONDS
+        found = with_timeout.broker.run(ops.agree(with_timeout.keys, version=ops.VERSION, lease=wanted))
+        self._server = with_timeout.server
+        with_timeout.close()
+        if found.version != ops.VERSION:
+            raise errors.Incompatible(
+                f"namespace {self._config.namespace!r} has data of version {found.version}, this taskpy knows "
+                f"{ops.VERSION}; use the taskpy that the other workers use, or another namespace"
+            )
+        if self._config.lease is not None and found.lease != self._config.lease:
+            raise errors.Incompatible(
+                f"namespace {self._config.namespace!r} has a lease of {found.lease:g} s, this worker wants "
+                f"{self._config.lease:g} s; leave --lease out, or use another namespace"
+            )
+        return found.lease
+
+    def _over(self) -> bool:
+        return not self._children and (self._signals > 0 or self._failure is not None)
+
+    # -- children -------------------------------------------------------------------------------
+
+    def _spawn_missing(self) -> None:
+        if self._signals or self._failure or time.monotonic() < self._spawn_at:
+            return
+        while len(self._children) < self._config.processes:
+            self._children.append(Supervised(self._config))
+
+    def _wait(self) -> None:
+        pipes: dict[Any, Supervised] = {child.pipe: child for child in self._children}
+        for ready in multiprocessing.connection.wait([*pipes, self._wakeup], self._patience()):
+            if ready is self._wakeup:
+                self._wakeup.recv(4096)
+            else:
+                self._hear(pipes[ready])
+
+    def _patience(self) -> float:
+        moments = [moment for moment in (self._deadline, self._spawn_at) if moment]
+        return min([LOOK_SECONDS, *(max(0.05, moment - time.monotonic()) for moment in moments)])
+
+    def _hear(self, child: Supervised) -> None:
+        try:
+            frame = wire.loads(child.pipe.recv_bytes())
+        except (EOFError, OSError):
+            child.process.wait()  # the end of its pipe is its end
+            return
+        child.heard()
+        match frame:
+            case ("ready", tasks):
+                self._keeper.introduce(child, tasks, lambda: self._announce(tasks))
+            case ("failed", text):
+                self._fail(text)
+
+    def _announce(self, tasks: int) -> None:
+        if self._announced:
+            return
+        self._announced = True
+        logger.info(
+            "taskpy-worker is ready: server=%s namespace=%s queues=%s tasks=%d processes=%d concurrency=%d",
+            self._server,
+            self._config.namespace,
+            ",".join(self._config.queues),
+            tasks,
+            self._config.processes,
+            self._config.concurrency,
+        )
+
+    def _fail(self, text: str) -> None:
+        if self._announced:  # it worked once: perhaps the code is just being replaced
+            logger.error("a new child cannot import the tasks, trying again: %s", text)
+            return
+        logger.error("cannot import the tasks: %s", text)
+        self._failure = text
+        self._order("quit")
+
+    def _bury_dead(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            child.pipe.close()
+            if child.wid is not None:
+                self._keeper.bury(child.wid)
+            if not self._signals and not self._failure:
+                self._note_death(child)
+
+    def _note_death(self, child: Supervised) -> None:
+        logger.warning("a child died, starting another: pid=%d exit=%s", child.pid, child.process.returncode)
+        young = time.monotonic() - child.born < YOUNG_SECONDS
+        self._young_deaths = self._young_deaths + 1 if young else 0
+        first, longest = PAUSE_SECONDS
+        if self._young_deaths > 1:
+            self._spawn_at = time.monotonic() + min(longest, first * 2**self._young_deaths)
+
+    # -- signals --------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._count_signal)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
+
+    def _count_signal(self, *_: Any) -> None:
+        self._signals += 1
+
+    def _pass_on_signals(self) -> None:
+        while self._orders < self._signals:
+            self._orders += 1
+            if self._orders == 1:
+                logger.info("draining: grace=%.0fs; a second signal ends at once", self._config.grace)
+                self._deadline = time.monotonic() + self._config.grace + LATE_SECONDS
+                self._order("drain", self._config.grace)
+            elif self._orders == 2:
+                logger.info("giving everything back and ending at once")
+                self._deadline = time.monotonic() + LATE_SECONDS
+                self._order("quit")
+            else:
+                self._kill_all("told so three times")
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            self._kill_all("it did not end in time")
+
+    def _order(self, *frame: Any) -> None:
+        for child in self._children:
+            child.say(*frame)
+
+    def _kill_all(self, why: str) -> None:
+        for child in self._children:
+            child.kill(why)

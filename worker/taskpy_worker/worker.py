@@ -1,0 +1,153 @@
+"""One worker process's duties, and the threads they run in. Knows threads; signals and processes are the supervisor's.
+
+Can also run inside any process (`renews=True`: it keeps its own lease), which is how tests run it on fakeredis.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from taskpy import errors, ops
+from taskpy.deadline import Deadline
+from taskpy.space import Space
+from taskpy_worker.attempt import Attempt
+from taskpy_worker.claimer import Claimer
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.executor import Executor
+from taskpy_worker.heartbeater import Heartbeater
+from taskpy_worker.listener import Listener
+from taskpy_worker.promoter import Promoter
+from taskpy_worker.recoverer import Recoverer
+from taskpy_worker.settler import GiveBack, Settler
+
+logger = logging.getLogger("taskpy.worker")
+
+#: Heartbeats, and looks at what is due, in one lease.
+BEATS = 3
+#: How long the last words to Redis may take when the worker ends, in seconds; what is not said then, the lease says.
+LAST_WORDS_SECONDS = 5.0
+
+
+class Worker:
+    """The duties of one worker process: claim, run, settle, listen, heartbeat, promote."""
+
+    def __init__(self, config: WorkerConfig, space: Space, *, wid: str, lease: float, renews: bool = False) -> None:
+        self._config = config
+        self._space = space
+        self._wid = wid
+        self._lease = lease
+        self._renews = renews
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.settler = Settler(space, wid)
+        self.executor = Executor(config, space, self.settler)
+        self.claimer = Claimer(config, space, wid, self.executor)
+        self.listener = Listener(space, wid, self.executor)
+        self.heartbeater = Heartbeater(
+            space,
+            wid,
+            executor=self.executor,
+            claimer=self.claimer,
+            listener=self.listener,
+            settler=self.settler,
+        )
+        self.promoter = Promoter(space, lease, Recoverer(space, lease))
+
+    @property
+    def lost(self) -> bool:
+        """Whether this worker was declared lost: it does nothing any more, and must be replaced."""
+        return self.claimer.lost or self.heartbeater.lost
+
+    def start(self) -> None:
+        """Begin all duties; the worker must have joined."""
+        self.listener.start()
+        self._later = self._space.broker.subscriber.watch(self._space.keys.later())
+        for turn in (self._claim, self._settle, self._beat, self._promote):
+            name = f"taskpy-{turn.__name__.strip('_')}"
+            thread = threading.Thread(target=self._turn_for_ever, args=(turn,), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def drain(self, grace: float) -> None:
+        """Claim nothing more, let what can be handed over go, wait for the rest, and give back what remains."""
+        self.claimer.pause()
+        self.executor.drain()
+        deadline = Deadline(grace)
+        while self.executor.held() and not deadline.over:
+            seen = self.executor.freed.count
+            if self.executor.held():
+                self.executor.freed.wait(seen, deadline.left())
+        self.give_back_all()
+
+    def give_back_all(self) -> None:
+        """Give back at once whatever this process holds."""
+        self.claimer.pause()
+        self.executor.close()
+        running = self.executor.running()
+        for attempt in running:
+            self.settler.give_back(attempt, GiveBack("release"))
+        started = {attempt.id for attempt in running}
+        for id, token in self.executor.held().items():
+            if id not in started:
+                queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
+                self.settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
+        deadline = Deadline(LAST_WORDS_SECONDS)
+        while self.settler.pending and not deadline.over:
+            seen = self.settler.idle.count
+            if self.settler.pending:
+                self.settler.idle.wait(seen, deadline.left())
+
+    def close(self) -> None:
+        """End the duties' threads; tasks that still run are fenced."""
+        self._closing.set()
+        self.claimer.pause()
+        self.executor.close()
+        self.listener.stop()
+        self._space.broker.subscriber.unwatch(self._space.keys.later())
+        self._later.give()
+        for thread in self._threads:
+            thread.join(self._config.block + 1)
+
+    # -- the turns ------------------------------------------------------------------------------
+
+    def _claim(self) -> float:
+        return self.claimer.tick(self._config.block) if not self.lost else self._config.block
+
+    def _settle(self) -> float:
+        self.settler.tick(self._config.block)
+        return 0.0
+
+    def _beat(self) -> float:
+        if self._renews:
+            self._space.broker.run(ops.renew(self._space.keys, wid=self._wid, lease=self._lease))
+        self.heartbeater.tick()
+        return self._lease / BEATS
+
+    def _promote(self) -> float:
+        seen = self._later.count
+        soon = self.promoter.tick()
+        wait = self._lease / BEATS if soon is None else min(soon, self._lease / BEATS)
+        self._later.wait(seen, wait)
+        return 0.0
+
+    def _turn_for_ever(self, turn: Callable[[], float]) -> None:
+        while not self._closing.is_set():
+            try:
+                pause = turn()
+            except errors.TaskpyError as error:
+                logger.error("a duty failed, going on: duty=%s error=%s", turn.__name__, error)  # noqa: TRY400 - no bug
+                pause = 1.0
+            except Exception:  # a bug in one duty must not end it in silence
+                logger.exception("a duty failed, going on: duty=%s", turn.__name__)
+                pause = 1.0
+            if pause:
+                self._closing.wait(pause)
+
+
+def running_here(config: WorkerConfig, space: Space, *, wid: str, lease: float) -> Worker:
+    """Start a worker inside this process: it joins, and keeps its own lease."""
+    space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=lease))
+    space.broker.run(ops.join(space.keys, wid=wid, lease=lease))
+    worker = Worker(config, space, wid=wid, lease=lease, renews=True)
+    worker.start()
+    return worker
