@@ -109,7 +109,10 @@ def _options(fields: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     }
     if isinstance(given.get("backoff"), dict):
         given["backoff"] = _backoff(given["backoff"])
-    return Options(**given), fields
+    try:
+        return Options(**given), fields
+    except errors.SpecError as error:
+        raise errors.Malformed(f"options: {error}") from error
 
 
 def _backoff(fields: dict[str, Any]) -> Backoff:
@@ -117,7 +120,10 @@ def _backoff(fields: dict[str, Any]) -> Backoff:
     given = {
         name: wire.take(fields, name, f"options['backoff'][{name!r}]", int, float) for name in names if name in fields
     }
-    return Backoff(**given)
+    try:
+        return Backoff(**given)
+    except ValueError as error:
+        raise errors.Malformed(f"options['backoff']: {error}") from error
 
 
 def _keywords(fields: dict[str, Any], key: str, name: str) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class ProcessLine(LocalLine):
         begun, outcome = False, None
         try:
             while outcome is None:
-                frame = codec.loads(self._next_frame(pipe))
+                frame = codec.loads(self._next_frame(pipe), limit=process_child.FRAME_LIMIT)
                 match frame[0]:
                     case "begun":
                         begun = True
@@ -208,4 +208,6 @@ class ProcessTask(LocalHandle[R]):
     def _job(self) -> bytes:
         found = self._reference
         packed = codec.dump_spec(TaskSpec("process", self.args, self.kwargs, prev=self._prev))
-        return codec.dumps(("run", self.id, (found.module, found.qualname, found.depth), packed))
+        return codec.dumps(
+            ("run", self.id, (found.module, found.qualname, found.depth), packed), limit=process_child.FRAME_LIMIT
+        )

@@ -13,6 +13,9 @@ from taskpy.mailbox import Inbox, LocalMailbox
 from taskpy.reference import Reference
 from taskpy.spec import Outcome, State, TaskSpec, Verdict
 
+#: What a frame adds to the values in it, all of which have limits of their own.
+FRAME_LIMIT = codec.RESULT_LIMIT + 4096
+
 
 def main(pipe: "Connection[bytes, bytes]") -> None:
     """Serve one task over the pipe."""
@@ -56,7 +59,7 @@ class Child:
 
     def _write(self, frame: tuple[Any, ...]) -> None:
         with self._writing:
-            self._pipe.send_bytes(codec.dumps(frame))
+            self._pipe.send_bytes(codec.dumps(frame, limit=FRAME_LIMIT))
 
     def _read(self) -> None:
         while True:

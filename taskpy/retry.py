@@ -20,10 +20,16 @@ class Backoff:
     cap: float = 300.0
     jitter: float = 0.2
 
+    def __post_init__(self) -> None:
+        if not (self.first >= 0 and self.factor >= 0 and self.cap >= 0 and 0 <= self.jitter <= 1):
+            raise ValueError(f"a backoff needs numbers of at least 0, and a jitter of at most 1: {self!r}")
+
     def delay(self, used: int) -> float:
         """Seconds to wait before the next retry, after `used` retries."""
-        # 2.0 ** 2000 overflows; no pause of interest needs more doublings than 64.
-        pause = min(self.cap, self.first * self.factor ** min(used, 64))
+        try:
+            pause = min(self.cap, self.first * self.factor**used)
+        except OverflowError:
+            pause = self.cap
         return pause * (1 - self.jitter * random.random())
 
 

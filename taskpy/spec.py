@@ -89,6 +89,22 @@ class Outcome:
     delay: float | None = None
 
 
+_OPTION_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
+    ("delay", (int, float), "a number of seconds of at least 0"),
+    ("keep", (int, float), "a number of seconds of at least 0"),
+    ("retries", (int,), "a whole number of at least 0"),
+    ("restarts", (int,), "a whole number of at least 0"),
+    ("backoff", (int, float, Backoff), "a number of seconds of at least 0, or a Backoff"),
+    ("handover", (bool,), "True or False"),
+)
+
+
+def _allowed(value: Any, kinds: tuple[type, ...]) -> bool:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        return False
+    return not isinstance(value, int | float) or 0 <= value < float("inf")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How a task is to be run. None means: not given; see `over`.
@@ -108,10 +124,10 @@ class Options:
     def __post_init__(self) -> None:
         if self.queue is not None:
             checked_name(self.queue, "queue")
-        for name in ("delay", "retries", "restarts", "keep"):
+        for name, kind, wanted in _OPTION_TYPES:
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and 0 <= value < float("inf")):
-                raise errors.BadArguments(f"{name} must be a number of at least 0, not {value!r}")
+            if value is not None and not _allowed(value, kind):
+                raise errors.BadArguments(f"{name} must be {wanted}, not {value!r}")
 
     def over(self, base: "Options") -> "Options":
         """These options, filled up from `base` where they are not given."""

@@ -3,21 +3,14 @@
 A seed that fails is printed; TASKPY_TEST_SEED walks it again.
 """
 
-import importlib.util
 import os
 import random
 import time
-from pathlib import Path
 from typing import Any
 
 from taskpy import ops
 from taskpy.spec import State
-
-_spec = importlib.util.spec_from_file_location("invariants", Path(__file__).with_name("invariants.py"))
-assert _spec is not None
-assert _spec.loader is not None
-invariants = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(invariants)
+from tests.broker.invariants import Observer
 
 STEPS = 1200
 #: Nothing may expire while we walk.
@@ -37,7 +30,7 @@ class Walk:
     def __init__(self, rig: Any, seed: int) -> None:
         self.rig = rig
         self.random = random.Random(seed)
-        self.observer = invariants.Observer(rig)
+        self.observer = Observer(rig)
         self.ids: list[str] = []
         self.queue_of: dict[str, str] = {}
         self.wids: list[str] = []

@@ -260,6 +260,17 @@ def test_a_second_entry_in_the_queue_leaves_the_running_attempt_protected(rig):
     assert rig.held().tokens == {}
 
 
+def test_giving_a_second_entry_back_leaves_the_running_attempt_protected(rig):
+    token = rig.running()
+    rig.raw.lpush(rig.keys.queue("q"), "a")
+    assert rig.claim(number=2) == ["a"]  # nobody hears the answer
+
+    assert rig.twice("giveback", token="w1.2", why="drop") == (False, False)
+    assert rig.held().tokens == {"a": token}
+    rig.lose(sure=True)
+    assert rig.recover() is True
+
+
 def test_a_second_entry_at_another_worker_is_dropped(rig):
     token = rig.running()
     rig.raw.lpush(rig.keys.queue("q"), "a")

@@ -1,0 +1,149 @@
+"""Can the tests of this folder fail? Each safety is taken out of its script once; then the test named must notice."""
+
+import dataclasses
+
+import pytest
+
+from taskpy import errors
+from taskpy.script import Script
+from tests.broker import test_attempts as attempts
+from tests.broker import test_messages as messages
+from tests.broker import test_submit as submits
+from tests.broker import test_workers as workers
+
+CONTROLS = {
+    "an accepted id is accepted again": (
+        "submit",
+        "if state then return state end",
+        "",
+        submits.test_a_task_submitted_twice_is_there_once,
+    ),
+    "no fence": (
+        "settle",
+        "state == 'running' and current == token then",
+        "state == 'running' then",
+        workers.test_recover_starts_the_task_elsewhere_and_fences_the_old_attempt,
+    ),
+    "start does not look into held": (
+        "start",
+        "not closed and claimed[i + 1] == token",
+        "not closed",
+        workers.test_a_late_start_of_a_claim_that_was_given_back_does_nothing,
+    ),
+    "the claim number is not closed": (
+        "lose",
+        "redis.call('HSET', held, '#', '9007199254740991')",
+        "",
+        workers.test_start_after_the_worker_was_lost_does_nothing,
+    ),
+    "a late claim is not refused": (
+        "claim",
+        "if not last or number < last then return 0 end",
+        "if not last then return 0 end",
+        workers.test_a_late_copy_of_an_earlier_claim_is_refused,
+    ),
+    "an id twice in one claim is kept": (
+        "claim",
+        "not seen[id] and",
+        "",
+        workers.test_an_id_twice_in_one_claim_is_started_once,
+    ),
+    "no guard against outages in due": (
+        "due",
+        "time >= hold and time or 0",
+        "time",
+        workers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
+    ),
+    "no guard against outages in lose": (
+        "lose",
+        "tonumber(score) > time or held_up",
+        "tonumber(score) > time",
+        workers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
+    ),
+    "a clean-up does not look at the token": (
+        "settle",
+        "redis.call('HGET', held, id) == token",
+        "true",
+        attempts.test_a_late_settle_does_not_touch_a_newer_claim_of_the_same_task,
+    ),
+    "recover does not look at the mark of death": (
+        "recover",
+        "if tonumber(redis.call('ZSCORE', lease, wid) or 0) ~= 0 then return 0 end",
+        "",
+        workers.test_recover_touches_nothing_of_a_living_worker,
+    ),
+    "a lost worker can be renewed": (
+        "renew",
+        "redis.call('ZSCORE', lease, wid) or 0) == 0",
+        "redis.call('ZSCORE', lease, wid) or 1) == -1",
+        workers.test_a_lost_worker_never_comes_back,
+    ),
+    "no gravestone": (
+        "join",
+        "redis.call('GET', worker) == 'dead'",
+        "false",
+        workers.test_a_join_on_its_way_does_not_come_after_the_death,
+    ),
+    "no restored entry": (
+        "start",
+        "redis.call('HSET', held, id, current)",
+        "",
+        workers.test_a_second_entry_in_the_queue_leaves_the_running_attempt_protected,
+    ),
+    "no restored entry in giveback": (
+        "giveback",
+        "redis.call('HSET', held, id, current)",
+        "",
+        workers.test_giving_a_second_entry_back_leaves_the_running_attempt_protected,
+    ),
+    "messages are not numbered": (
+        "send",
+        "tonumber(last or 0) >= tonumber(number)",
+        "false",
+        messages.test_a_message_sent_twice_arrives_once,
+    ),
+    "outgoing messages have no place": (
+        "mark",
+        "math.max(0, sent - before)",
+        "0",
+        messages.test_a_late_copy_sends_nothing,
+    ),
+    "a revival is not remembered": (
+        "revive",
+        "redis.call('HSET', task, 'heir', new_id)",
+        "",
+        submits.test_revive_after_the_heir_has_expired_starts_nothing,
+    ),
+    "an event is written each time": (
+        "stop",
+        "if not asked then",
+        "if true then",
+        attempts.test_a_running_task_is_asked,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_without_the_safety_its_test_fails(fake_rig, name):
+    verb, safety, nothing, test = CONTROLS[name]
+    fake_rig.break_script(verb, safety, nothing)
+
+    with pytest.raises(AssertionError):
+        test(fake_rig)
+
+
+def test_the_guard_notices_a_first_write_that_needs_memory(fake_rig):
+    fake_rig.break_script("renew", "redis.call('ZREM', lease, '')", "")
+    fake_rig.join()
+
+    with pytest.raises(errors.Refused, match="the first write needs memory: ZADD"):
+        fake_rig.renew()
+
+
+def test_the_guard_notices_a_key_that_is_not_declared(fake_rig):
+    op = fake_rig.op("ring")
+    foreign = Script.of("ring", op.script.source + "redis.call('GET', 'foreign')")
+    foreign = dataclasses.replace(foreign, source=foreign.source.replace("return 0", ""))
+
+    with pytest.raises(errors.Refused, match="key is not declared: foreign"):
+        fake_rig.run(dataclasses.replace(op, script=foreign))
