@@ -57,6 +57,11 @@ def resolve(url: str | None, settings: Settings) -> Address:
     return Address(given, source)
 
 
+def find(url: str | None, settings: Settings, *, given: bool) -> Address:
+    """Find Redis like `resolve`, or stand for the client of the user's own that was `given`."""
+    return Address("redis://(your own client)", "argument") if given else resolve(url, settings)
+
+
 def _local(settings: Settings, home: Path) -> Address:
     if not settings.embedded:
         raise errors.ServerError(

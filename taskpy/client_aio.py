@@ -11,7 +11,7 @@ from taskpy.contract import Contract
 from taskpy.keys import Keys
 from taskpy.line import Status
 from taskpy.line_redis import RedisLine
-from taskpy.outside import OutsideFlows
+from taskpy.outside import OutsideFlows, result_of
 from taskpy.remote import spec_of
 from taskpy.senders import Senders
 from taskpy.settings import Settings
@@ -28,7 +28,7 @@ class RemoteTask(Generic[R]):
     def __init__(self, client: "Client", id: str, task: TaskSpec | None) -> None:
         self.id = id
         self._client = client
-        self._line = RedisLine(client.keys, id, client.senders, server=client.server, task=task)
+        self._line = RedisLine(client.keys, id, client.senders, server=lambda: client.server, task=task)
         self._flows = OutsideFlows(self._line, attached=task is None)
         self._task = task
         self._status = Status(State.NEW if task is not None else State.QUEUED)
@@ -49,22 +49,19 @@ class RemoteTask(Generic[R]):
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most `timeout` seconds; whether it has come."""
-        done = await self._drive(self._flows.wait(timeout))
-        await self.refresh()
-        return done
+        self._status = await self._drive(self._flows.wait(timeout))
+        return self._status.state.done
 
     async def get(self, timeout: float | None = None) -> R:
         """Wait for the end and return the result; raises what `RemoteTask.get` of taskpy raises."""
-        try:
-            result: R = await self._drive(self._flows.get(timeout))
-        finally:
-            await self.refresh()
+        await self.wait(timeout)
+        result: R = result_of(self._status, timeout)
         return result
 
     async def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
         """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds."""
-        await self._drive(self._flows.stop(join, timeout, reason))
-        return (await self.refresh()).state
+        self._status = await self._drive(self._flows.stop(join, timeout, reason))
+        return self._status.state
 
     async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put a message into the task's inbox, waiting for room at most `timeout` seconds."""
@@ -128,12 +125,21 @@ class Client:
         redis: Redis | None = None,
         timeout: float | None = 10.0,
     ) -> None:
-        settings = Settings.from_env()
-        self.keys = Keys(namespace or settings.namespace)
+        self._settings = Settings.from_env()
+        self._url = url
+        self._redis = redis
+        self._timeout = timeout
+        self._broker: AsyncBroker | None = None
+        self.keys = Keys(namespace or self._settings.namespace)
         self.senders = Senders()
-        given = address.Address("redis://(given client)", "argument")
-        found = given if redis is not None else address.resolve(url, settings)
-        self.broker = AsyncBroker(AsyncConnections(found, redis=redis), timeout=timeout)
+
+    @property
+    def broker(self) -> AsyncBroker:
+        """The door to Redis; opened at the first use, which may start a local server."""
+        if self._broker is None:
+            found = address.find(self._url, self._settings, given=self._redis is not None)
+            self._broker = AsyncBroker(AsyncConnections(found, redis=self._redis), timeout=self._timeout)
+        return self._broker
 
     @property
     def server(self) -> str:
@@ -149,8 +155,10 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self.broker.close()
+        """Close the connections; the next use opens them again."""
+        broker, self._broker = self._broker, None
+        if broker is not None:
+            await broker.close()
 
     def options(self, **options: Any) -> "Submission":
         """The same client with options for what is submitted next: see `Options`."""

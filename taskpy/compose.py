@@ -45,17 +45,21 @@ class Pool:
 
     def run(self) -> None:
         """Run all; returns when the last task has been received. What `inputs` or the receiver raises stops the rest."""
-        finished: queue.SimpleQueue[Handle[Any]] = queue.SimpleQueue()
+        finished: queue.SimpleQueue[tuple[Handle[Any], Exception | None]] = queue.SimpleQueue()
         running: set[Handle[Any]] = set()
 
         def wait_for(task: Handle[Any]) -> None:
+            error: Exception | None = None
             try:
                 task.wait()
-            finally:
-                finished.put(task)
+            except Exception as raised:  # whatever it is, run() raises it in its own thread
+                error = raised
+            finished.put((task, error))
 
         def receive_one() -> None:
-            task = finished.get()
+            task, error = finished.get()
+            if error is not None:
+                raise error
             running.discard(task)
             self._receiver(task)
 

@@ -67,7 +67,7 @@ class Contract(ABC, Generic[R]):
         """What the function raised; None before the end, and when it succeeded or was stopped."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Contract) and self.id == other.id
+        return self.id == other.id if isinstance(other, Contract) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from taskpy import errors, flow
 from taskpy.contract import Contract
-from taskpy.line import Line, Status
-from taskpy.outside import OutsideFlows
-from taskpy.spec import State
+from taskpy.line import Line, LocalLine, Status
+from taskpy.outside import OutsideFlows, result_of
+from taskpy.spec import Outcome, State, Verdict
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Handle(Contract[R]):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most `timeout` seconds; whether it has come. Raises `NotStarted` for a new task."""
-        return self._drive(self._flows.wait(timeout))
+        return self._drive(self._flows.wait(timeout)).state.done
 
     def wait_begun(self, timeout: float | None = None) -> bool:
         """Wait until the function has begun, at most `timeout` seconds; whether it has, or the task has ended."""
@@ -57,7 +57,7 @@ class Handle(Contract[R]):
         Raises the task's exception when it failed, `TaskStopped` when it was stopped, `TaskTimeout` when it has not
         ended in time, `NotStarted` for a new task.
         """
-        result: R = self._drive(self._flows.get(timeout))
+        result: R = result_of(self._drive(self._flows.wait(timeout)), timeout)
         return result
 
     def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
@@ -65,7 +65,7 @@ class Handle(Contract[R]):
 
         Returns the state by then. A task that has not begun never will; one that has ended stays as it is.
         """
-        return self._drive(self._flows.stop(join, timeout, reason))
+        return self._drive(self._flows.stop(join, timeout, reason)).state
 
     # -- mail -----------------------------------------------------------------------------------
 
@@ -134,16 +134,27 @@ class LocalHandle(Handle[R]):
     """A task of this process or of its child: it does not survive a fork."""
 
     def __init__(
-        self, id: str, line: Line, *, args: tuple[Any, ...], kwargs: Mapping[str, Any], begin: Callable[[], None]
+        self,
+        id: str,
+        line: LocalLine,
+        *,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        begin: Callable[[], None],
     ) -> None:
         super().__init__(id, line, args=args, kwargs=kwargs)
+        self._line = line
         self._begin = begin
         self._pid = os.getpid()
 
     def start(self) -> None:
         """Run the function in the background. Raises `AlreadyStarted` the second time, and after a stop."""
-        self._drive(self._flows.line.start())
-        self._begin()
+        self._drive(self._line.start())
+        try:
+            self._begin()
+        except BaseException as error:
+            self._line.ended(Outcome(Verdict.FAILED, error=error))
+            raise
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         if os.getpid() != self._pid:

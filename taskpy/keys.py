@@ -67,8 +67,8 @@ class Keys:
         letter it was revived from, `heir` the task it was revived as. At the end: `ended`, and `res` or `exc`
         (a retry leaves its error in `exc`, too).
 
-        Also a CHANNEL: `queued` (again), `out` (something in the outbox), `room` (again, in the inbox), or the final
-        state, followed by a blank and the value when that is short.
+        Also a CHANNEL: `running`, `queued` (again), `out` (something in the outbox), `room` (again, in the inbox), or
+        the final state, followed by a blank and the value when that is short.
         """
         return f"{{{self.namespace}}}:t:{id}"
 
@@ -100,7 +100,8 @@ class Keys:
     def worker(self, wid: str) -> str:
         """STRING of what a worker says of itself, for people; then a gravestone `dead`. Both expire.
 
-        Also a CHANNEL: the id of a task of this worker that has mail or is to stop.
+        Also a CHANNEL: `id received` when a task of this worker has mail, `id received stop` when it is to stop;
+        `received` counts all messages ever sent to the task.
         """
         return f"{{{self.namespace}}}:w:{wid}"
 

@@ -1,6 +1,7 @@
 """The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
@@ -26,7 +27,9 @@ class RedisLine:
 
     recheck: float | None = RECHECK_SECONDS
 
-    def __init__(self, keys: Keys, id: str, senders: Senders, *, server: str, task: TaskSpec | None = None) -> None:
+    def __init__(
+        self, keys: Keys, id: str, senders: Senders, *, server: Callable[[], str], task: TaskSpec | None = None
+    ) -> None:
         self.id = id
         self._keys = keys
         self._senders = senders
@@ -69,7 +72,7 @@ class RedisLine:
         workers: list[Worker | None] = yield pages.workers(self._keys, wids=[wid for wid, _ in leases])
         if not any(worker and not worker.lost and queue in WorkerInfo.load(worker.info).queues for worker in workers):
             self._warned = True
-            logger.warning("no worker serves the queue: queue=%s server=%s task=%s", queue, self._server, self.id)
+            logger.warning("no worker serves the queue: queue=%s server=%s task=%s", queue, self._server(), self.id)
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -170,7 +173,7 @@ class RedisLine:
 
     def _not_found(self) -> errors.TaskNotFound:
         return errors.TaskNotFound(
-            f"no task {self.id} in namespace {self._keys.namespace!r} on {self._server}: it never existed, or its "
+            f"no task {self.id} in namespace {self._keys.namespace!r} on {self._server()}: it never existed, or its "
             f"result has expired"
         )
 

@@ -32,34 +32,20 @@ class OutsideFlows:
         """Where the task stands now."""
         return (yield from self.line.look())
 
-    def wait(self, timeout: float | None) -> flow.Flow[bool]:
-        """Wait for the end; False when the time is over before. Raises `NotStarted` for a new task."""
-        status = yield from self._until(lambda state: state.done, Deadline(timeout))
-        return status.state.done
+    def wait(self, timeout: float | None) -> flow.Flow[Status]:
+        """Wait for the end; how the task stands then, or when the time is over. `NotStarted` for a new task."""
+        return (yield from self._until(lambda state: state.done, Deadline(timeout)))
 
     def wait_begun(self, timeout: float | None) -> flow.Flow[bool]:
         """Wait until the function has begun, or never will; False when the time is over before."""
         status = yield from self._until(lambda state: state is not State.QUEUED, Deadline(timeout))
         return status.state is not State.QUEUED
 
-    def get(self, timeout: float | None) -> flow.Flow[Any]:
-        """Wait for the end, and return the result; raises the task's exception, `TaskStopped` or `TaskTimeout`."""
-        status = yield from self._until(lambda state: state.done, Deadline(timeout))
-        match status.state:
-            case State.SUCCEEDED:
-                return status.value
-            case State.STOPPED:
-                raise errors.TaskStopped
-            case State.FAILED:
-                raise status.error or errors.RemoteError("unknown")
-        raise errors.TaskTimeout(f"the task is {status.state} after {timeout:g} s; it goes on")
-
-    def stop(self, join: bool, timeout: float | None, reason: str | None) -> flow.Flow[State]:
-        """Ask the task to stop; with `join` wait for the end. Returns the state by then."""
+    def stop(self, join: bool, timeout: float | None, reason: str | None) -> flow.Flow[Status]:
+        """Ask the task to stop; with `join` wait for the end. How the task stands by then."""
         deadline = Deadline(timeout)
         yield from self.line.stop(reason)
-        status = yield from self._until(lambda state: state.done, deadline) if join else self.line.look()
-        return status.state
+        return (yield from self._until(lambda state: state.done, deadline) if join else self.line.look())
 
     def send(self, data: Any, block: bool, timeout: float | None) -> flow.Flow[None]:
         """Put a message into the inbox; `TaskEnded` after the end, `Full` when there is no room in time."""
@@ -139,3 +125,15 @@ class OutsideFlows:
         moved = yield flow.Wait(nudge, seen, deadline.left(self.line.recheck))
         if not moved and not deadline.over:
             yield from self.line.late()
+
+
+def result_of(status: Status, timeout: float | None) -> Any:
+    """What `get` returns of a task that stands so after `timeout`, or raises."""
+    match status.state:
+        case State.SUCCEEDED:
+            return status.value
+        case State.STOPPED:
+            raise errors.TaskStopped
+        case State.FAILED:
+            raise status.error or errors.RemoteError("unknown")
+    raise errors.TaskTimeout(f"the task is {status.state} after {timeout:g} s; it goes on")

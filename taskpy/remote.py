@@ -97,7 +97,7 @@ class RemoteTask(Handle[R]):
     def _open(self, space: Space, id: str, task: TaskSpec | None) -> None:
         self._space = space
         self._task = task
-        self._redis_line = RedisLine(space.keys, id, space.senders, server=space.server, task=task)
+        self._redis_line = RedisLine(space.keys, id, space.senders, server=lambda: space.server, task=task)
         super().__init__(id, self._redis_line, attached=task is None)
 
     def start(self) -> None:

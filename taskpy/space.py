@@ -65,8 +65,7 @@ class Space:
     def address(self) -> address.Address:
         """Where Redis is; looked up once, which may start a local server."""
         if self._address is None:
-            injected = address.Address("redis://(given client)", "argument")
-            self._address = injected if self._redis is not None else address.resolve(self._url, self._settings)
+            self._address = address.find(self._url, self._settings, given=self._redis is not None)
         return self._address
 
     def submit_many(self, lines: Sequence["RedisLine"]) -> None:

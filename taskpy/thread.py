@@ -86,8 +86,8 @@ class Task(LocalHandle[R]):
     def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
         self._function = function_of(func)
         call.check_arguments(self._function, args, kwargs)
-        self._line = ThreadLine()
-        super().__init__(spec.new_id(), self._line, args=args, kwargs=kwargs, begin=self._run)
+        self._thread_line = ThreadLine()
+        super().__init__(spec.new_id(), self._thread_line, args=args, kwargs=kwargs, begin=self._run)
         self._prev: Any = MISSING
 
     @classmethod
@@ -98,7 +98,7 @@ class Task(LocalHandle[R]):
         return made
 
     def _run(self) -> None:
-        life.track(self._line)
+        life.track(self._thread_line)
         run = Run(id=self.id, args=self.args, kwargs=self.kwargs, prev=self._prev, token=f"{self.id}.1")
         if call.is_async(self._function):
             self._run_on_loop(run)
@@ -106,15 +106,15 @@ class Task(LocalHandle[R]):
             threading.Thread(target=self._run_here, args=(run,), name=f"taskpy-{self.id}", daemon=True).start()
 
     def _run_here(self, run: Run) -> None:
-        self._line.ended(call.run(self._function, Inside(run, self._line.mailbox)))
+        self._thread_line.ended(call.run(self._function, Inside(run, self._thread_line.mailbox)))
 
     def _run_on_loop(self, run: Run) -> None:
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
 
         def done(future: "Future[Outcome]") -> None:
-            self._line.ended(future.result())
+            self._thread_line.ended(future.result())
 
-        eventloop.local.spawn(call.run_async(self._function, inside_aio.Task(run, self._line.mailbox)), done)
+        eventloop.local.spawn(call.run_async(self._function, inside_aio.Task(run, self._thread_line.mailbox)), done)
 
 
 # The object that a function receives is a Task too, without being built like a handle.

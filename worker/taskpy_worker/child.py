@@ -1,8 +1,7 @@
 """A child process of the worker: runs user code, does the duties, and obeys its supervisor over a pipe.
 
 Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease), ("drain", grace), ("quit",).
-To it: ("ready", number of tasks), ("alive",) 20 times a lease, ("over",), or ("failed", text) when the tasks cannot be
-imported.
+To it: ("ready", number of tasks), ("alive",) 20 times a lease, or ("failed", text) when the tasks cannot be imported.
 """
 
 import logging
@@ -36,7 +35,6 @@ class Child:
         self._pipe = pipe
         self._writing = threading.Lock()
         self._worker: Worker | None = None
-        self._ending = False
 
     def serve(self) -> None:
         """Prepare, then obey until the supervisor says it is over, or is gone."""
@@ -73,7 +71,6 @@ class Child:
         def end() -> None:
             if self._worker is not None:
                 self._worker.drain(grace)
-            self._say("over")
             logging.shutdown()
             os._exit(0)  # threads of tasks that did not end must not hold us up
 

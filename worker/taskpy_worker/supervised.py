@@ -87,6 +87,7 @@ class Supervised:
         return True
 
     def kill(self, why: str) -> None:
-        """End it by force."""
-        logger.warning("killing a child: pid=%d why=%s", self.pid, why)
-        self.process.kill()
+        """End it by force, unless it has ended."""
+        if self.process.poll() is None:
+            logger.warning("killing a child: pid=%d why=%s", self.pid, why)
+            self.process.kill()

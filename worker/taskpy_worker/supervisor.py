@@ -100,7 +100,8 @@ class Supervisor:
         try:
             frame = wire.loads(child.pipe.recv_bytes())
         except (EOFError, OSError):
-            child.process.wait()  # the end of its pipe is its end
+            child.kill("its pipe is closed")  # mostly it is dead already; one that takes no orders is of no use
+            child.process.wait()
             return
         child.heard()
         match frame:
