@@ -6,9 +6,10 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from taskpy import errors, pages, space, spec
 from taskpy import ops as verbs
-from taskpy.answers import Event, Outline, Worker
+from taskpy.answers import Event, Outline
 from taskpy.connection import Redis
 from taskpy.definition import Definition
+from taskpy.info import KnownWorker
 from taskpy.remote import RemoteOptions, RemoteTask
 from taskpy.space import Space
 from taskpy.spec import Options, State
@@ -130,13 +131,13 @@ class Client:
         names = self.space.broker.run(pages.queues(self.space.keys))
         return self.space.broker.run(pages.queue_sizes(self.space.keys, queues=names)) if names else {}
 
-    def workers(self) -> list[Worker]:
+    def workers(self) -> list[KnownWorker]:
         """The worker processes that are known, those with the newest lease first."""
         leases = self.space.broker.run(pages.leases(self.space.keys, start=0, count=1000))
         if not leases:
             return []
         found = self.space.broker.run(pages.workers(self.space.keys, wids=[wid for wid, _ in leases]))
-        return [worker for worker in found if worker is not None]
+        return [KnownWorker.of(worker) for worker in found if worker is not None]
 
     def _ids(self, state: State, queue: str, start: int) -> Sequence[str]:
         run, keys = self.space.broker.run, self.space.keys

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from taskpy import codec, errors
+from taskpy.answers import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +30,21 @@ class WorkerInfo:
             return cls(**{name: fields[name] for name in cls.__dataclass_fields__ if name in fields})
         except (errors.Malformed, TypeError):
             return cls()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownWorker:
+    """A worker process in a list: what it says of itself, and what Redis knows of it.
+
+    `held` counts the tasks it has claimed; `lost`: it was declared lost, and its tasks are being given back.
+    """
+
+    wid: str
+    held: int
+    lost: bool
+    info: WorkerInfo
+
+    @classmethod
+    def of(cls, worker: Worker) -> Self:
+        """Read what Redis answers of a worker."""
+        return cls(wid=worker.wid, held=worker.held, lost=worker.lost, info=WorkerInfo.load(worker.info))

@@ -22,6 +22,8 @@ logger = logging.getLogger("taskpy.worker")
 STOPPED_LEASES = 2
 #: A child that is silent and uses no CPU for so many leases is killed: it can be neither steered nor stopped.
 SILENT_LEASES = 4
+#: How long a child may take to end after it has closed its pipe.
+END_SECONDS = 1.0
 #: A silent child that uses more than this share of a CPU is computing, with the GIL held.
 BUSY_SHARE = 0.05
 
@@ -85,6 +87,14 @@ class Supervised:
                 self.kill("it was silent for too long")
                 return False
         return True
+
+    def await_end(self) -> None:
+        """Wait for the end of a child whose pipe is closed; one that lives on takes no orders, and is of no use."""
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill("its pipe is closed")
+            self.process.wait()
 
     def kill(self, why: str) -> None:
         """End it by force, unless it has ended."""

@@ -100,8 +100,7 @@ class Supervisor:
         try:
             frame = wire.loads(child.pipe.recv_bytes())
         except (EOFError, OSError):
-            child.kill("its pipe is closed")  # mostly it is dead already; one that takes no orders is of no use
-            child.process.wait()
+            child.await_end()
             return
         child.heard()
         match frame:
