@@ -1,5 +1,6 @@
 """Where Redis is: the ladder from an explicit URL down to a local server, climbed once per client."""
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from taskpy import embedded, errors
 from taskpy.settings import Settings
+
+logger = logging.getLogger("taskpy.address")
 
 _SCHEMES = ("redis", "rediss", "unix", "embedded", "memory")
 _PASSWORD = re.compile(r"(?<=://)([^/@]*):([^@]*)@")
@@ -68,7 +71,9 @@ def _local(settings: Settings, home: Path) -> Address:
             "no Redis is named and TASKPY_EMBEDDED=0 forbids a local one; set TASKPY_REDIS_URL, for example to "
             "redis://localhost:6379/0"
         )
-    return Address(embedded.join(home, server=settings.server, grace=settings.grace), "embedded")
+    found = Address(embedded.join(home, server=settings.server, grace=settings.grace), "embedded")
+    logger.info("no Redis is named, using a local server: server=%s", found)
+    return found
 
 
 def _folder(url: str) -> Path | None:

@@ -40,6 +40,7 @@ class Connections:
     def __init__(self, address: Address, *, commands: int = 8, redis: Redis | None = None) -> None:
         self.address = address
         self._own = redis is None
+        _check_given(redis)
         self.commands = redis or _sync(address, commands, SOCKET_SECONDS)
         self.blocking = redis or _sync(address, 1, BLOCK_SECONDS + SOCKET_SECONDS)
         self.subscriptions = redis or _sync(address, 1, SOCKET_SECONDS)
@@ -59,6 +60,7 @@ class AsyncConnections:
     def __init__(self, address: Address, *, commands: int = 8, redis: Redis | None = None) -> None:
         self.address = address
         self._own = redis is None
+        _check_given(redis)
         self.commands = redis or _async(address, commands)
         self.subscriptions = redis or _async(address, 1)
 
@@ -67,6 +69,14 @@ class AsyncConnections:
         if self._own:
             for client in (self.commands, self.subscriptions):
                 await cast("Any", client).connection_pool.disconnect()
+
+
+def _check_given(redis: Redis | None) -> None:
+    pool = getattr(redis, "connection_pool", None)
+    if getattr(pool, "connection_kwargs", {}).get("decode_responses"):
+        raise errors.BadArguments(
+            "this redis client decodes responses to str; taskpy needs bytes: decode_responses=False"
+        )
 
 
 def _sync(address: Address, size: int, socket_seconds: float) -> Redis:

@@ -1,6 +1,7 @@
 """The end of this process: its local tasks are asked to stop, given a moment, and child processes are ended."""
 
 import atexit
+import os
 import time
 import weakref
 from typing import Protocol
@@ -43,3 +44,8 @@ def end_all() -> None:
         mortal.join(max(0.0, deadline - time.monotonic()))
     for mortal in mortals:
         mortal.kill()
+
+
+if hasattr(os, "register_at_fork"):
+    # The tasks of the parent are none of the child's: its end must not stop them.
+    os.register_at_fork(after_in_child=_alive.clear)
