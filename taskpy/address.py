@@ -2,7 +2,8 @@
 
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,11 +21,12 @@ class Address:
     """Where Redis is, and who said so.
 
     `url` is what to connect to (redis, rediss, unix or memory); `source` the rung of the ladder: "argument", the name
-    of an environment variable, or "embedded".
+    of an environment variable, or "embedded". `rejoin` starts a local server again that died under its users.
     """
 
     url: str
     source: str
+    rejoin: Callable[[], object] | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{shown(self.url)} ({self.source})"
@@ -71,7 +73,11 @@ def _local(settings: Settings, home: Path) -> Address:
             "no Redis is named and TASKPY_EMBEDDED=0 forbids a local one; set TASKPY_REDIS_URL, for example to "
             "redis://localhost:6379/0"
         )
-    found = Address(embedded.join(home, server=settings.server, grace=settings.grace), "embedded")
+
+    def join() -> str:
+        return embedded.join(home, server=settings.server, grace=settings.grace)
+
+    found = Address(join(), "embedded", join)
     logger.info("no Redis is named, using a local server: server=%s", found)
     return found
 

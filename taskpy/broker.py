@@ -105,6 +105,7 @@ class Broker:
                 pause = patience.pause_after(error)
                 if self._closed:
                     raise errors.Unreachable("this client was closed") from error
+                self._connections.rejoin()
                 time.sleep(pause)
             else:
                 self.outage.ends()

@@ -69,7 +69,9 @@ class AsyncBroker:
                 answer = decode(await send())
             except (redis.RedisError, OSError) as error:
                 patience = patience or Patience(self.outage, self._timeout)
-                await asyncio.sleep(patience.pause_after(error))
+                pause = patience.pause_after(error)
+                self._connections.rejoin()
+                await asyncio.sleep(pause)
             else:
                 self.outage.ends()
                 return answer

@@ -4,6 +4,7 @@ redis-py re-sends commands by itself and cuts blocking reads at its socket time-
 made; so every setting that matters is given here. Understands redis-py 5 to 8.
 """
 
+import contextlib
 import inspect
 import os
 import socket
@@ -45,6 +46,10 @@ class Connections:
         self.blocking = redis or _sync(address, 1, BLOCK_SECONDS + SOCKET_SECONDS)
         self.subscriptions = redis or _sync(address, 1, SOCKET_SECONDS)
 
+    def rejoin(self) -> None:
+        """Start a local server again that died: nobody else would. Any other server has its own keepers."""
+        _rejoin(self.address)
+
     def close(self) -> None:
         """Close the connections that taskpy opened; an injected client stays open."""
         if self._own:
@@ -64,11 +69,21 @@ class AsyncConnections:
         self.commands = redis or _async(address, commands)
         self.subscriptions = redis or _async(address, 1)
 
+    def rejoin(self) -> None:
+        """Start a local server again that died, as `Connections.rejoin` does."""
+        _rejoin(self.address)
+
     async def close(self) -> None:
         """Close the connections that taskpy opened; an injected client stays open."""
         if self._own:
             for client in (self.commands, self.subscriptions):
                 await cast("Any", client).connection_pool.disconnect()
+
+
+def _rejoin(address: Address) -> None:
+    if address.rejoin is not None:
+        with contextlib.suppress(errors.ServerError):  # the next try, or the end of our patience, says it better
+            address.rejoin()
 
 
 def _check_given(redis: Redis | None) -> None:

@@ -49,8 +49,8 @@ class ProcessLine(LocalLine):
         self._stopping = False
         self._over = threading.Event()
 
-    def begin(self, job: bytes) -> None:
-        """Start the child and hand it its work."""
+    def begin(self, order: bytes) -> None:
+        """Start the child and hand it its order."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._process = context.Process(target=process_child.main, args=(theirs,), name="taskpy-process-task")
@@ -58,7 +58,7 @@ class ProcessLine(LocalLine):
         theirs.close()
         with self._writing:
             self._pipe = ours
-            frames, self._early = [job, *self._early], []
+            frames, self._early = [order, *self._early], []
             for frame in frames:
                 self._write(frame)
         threading.Thread(target=self._read, args=(ours,), name="taskpy-pipe", daemon=True).start()
@@ -183,7 +183,7 @@ class ProcessTask(LocalHandle[R]):
         self._process_line = ProcessLine()
         self._prev: Any = MISSING
         super().__init__(spec.new_id(), self._process_line, args=args, kwargs=kwargs, begin=self._spawn)
-        self._job()  # whatever cannot cross is an error here, not in start()
+        self._order()  # whatever cannot cross is an error here, not in start()
 
     @classmethod
     def linked(cls, prev: Any, func: Any, /, *args: Any, **kwargs: Any) -> "ProcessTask[Any]":
@@ -203,9 +203,9 @@ class ProcessTask(LocalHandle[R]):
 
     def _spawn(self) -> None:
         life.track(self._process_line)
-        self._process_line.begin(self._job())
+        self._process_line.begin(self._order())
 
-    def _job(self) -> bytes:
+    def _order(self) -> bytes:
         found = self._reference
         packed = codec.dump_spec(TaskSpec("process", self.args, self.kwargs, prev=self._prev))
         return codec.dumps(

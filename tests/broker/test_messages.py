@@ -21,7 +21,7 @@ def test_messages_arrive_in_order(rig):
     assert rig.fetch(skip=0, count=10) == [b"1", b"2", b"3"]
     assert rig.fetch(skip=1, count=1) == [b"2"]
     assert rig.fetch(skip=3, count=10) == []
-    assert heard() == [b"a"] * 3
+    assert heard() == [b"a 1", b"a 2", b"a 3"]
 
 
 def test_a_message_sent_twice_arrives_once(rig):
@@ -42,6 +42,16 @@ def test_messages_wait_for_the_start(rig):
 
     assert rig.begun().received == 1
     assert heard() == []
+
+
+def test_messages_may_come_with_the_task(rig):
+    assert rig.twice("submit", messages=[b"1", b"2"]) == ("new", "queued")
+    say(rig, b"3")
+    rig.join()
+
+    assert rig.begun().received == 3
+    assert rig.fetch(skip=0, count=9) == [b"1", b"2", b"3"]
+    assert say(rig, b"4", first=2, limit=3) == ["full"]
 
 
 def test_a_message_to_an_ended_task_is_not_dropped_in_silence(rig):

@@ -17,9 +17,29 @@ STEPS = 1200
 LEASE = 3600.0
 QUEUES = ["low", "high"]
 #: A verb's share of the steps.
-WEIGHTS = {"submit": 8, "claim": 12, "start": 14, "settle": 8, "giveback": 6, "stop": 3, "send": 6, "mark": 8, "adopt": 1}
-WEIGHTS |= {"renew": 1, "heartbeat": 1, "lose": 3, "recover": 6, "due": 1, "promote": 3, "revive": 2, "forget": 1, "ring": 1}
-WEIGHTS |= {"second_entry": 2, "late": 16}
+WEIGHTS = {
+    "submit": 8,
+    "claim": 12,
+    "start": 14,
+    "settle": 8,
+    "giveback": 6,
+    "stop": 3,
+    "send": 6,
+    "mark": 8,
+    "adopt": 1,
+}
+WEIGHTS |= {
+    "renew": 1,
+    "heartbeat": 1,
+    "lose": 3,
+    "recover": 6,
+    "due": 1,
+    "promote": 3,
+    "revive": 2,
+    "forget": 1,
+    "ring": 1,
+}
+WEIGHTS |= {"second_entry": 5, "late": 16}
 #: What a copy may change: it asks for something anew.
 NOT_REPEATED = {"renew", "due", "second_entry"}
 
@@ -65,7 +85,9 @@ class Walk:
             ended = self.observer.ended
             before = self.rig.everything(but=ended)
             self.rig.run(op)
-            assert self.rig.everything(but=ended) == before, f"I11: a repeated {verb} changed something: {op.keys} {op.args}"
+            assert self.rig.everything(but=ended) == before, (
+                f"I11: a repeated {verb} changed something: {op.keys} {op.args}"
+            )
 
     def _learn(self, verb: str, op: Any, answer: Any) -> None:
         if verb == "claim" and answer:
@@ -74,6 +96,7 @@ class Walk:
         if verb == "start":
             wid = op.keys[0].rpartition(":")[2]
             begun = [(wid, started.id, started.token) for started in answer if started is not None]
+            assert len(set(begun)) == len(begun), f"I6: {begun} starts a task twice in one answer"
             self.starts += len(begun)
             self.attempts = [*self.attempts[-10:], *begun]
         if verb == "lose" and answer is not None:
@@ -98,7 +121,8 @@ class Walk:
         id, queue = f"t{len(self.ids)}", self.random.choice(QUEUES)
         self.ids.append(id)
         self.queue_of[id] = queue
-        return self.rig.op("submit", id=id, queue=queue, delay=self.random.choice([0, 0, 60]), restarts=1, keep=600)
+        delay, messages = self.random.choice([0, 0, 60]), [b"m"] * self.random.randint(0, 2)
+        return self.rig.op("submit", id=id, queue=queue, delay=delay, messages=messages, restarts=1, keep=600)
 
     def claim(self) -> Any:
         wid = self.random.choice(self.wids)
@@ -116,7 +140,9 @@ class Walk:
         wid, id, token = self._attempt()
         state = self.random.choice([State.SUCCEEDED, State.FAILED, State.STOPPED])
         value = b"%d" % self.random.getrandbits(32)
-        return self.rig.op("settle", wid=wid, endings=[ops.Ending(id, self.queue_of.get(id, "low"), token, state, value)])
+        return self.rig.op(
+            "settle", wid=wid, endings=[ops.Ending(id, self.queue_of.get(id, "low"), token, state, value)]
+        )
 
     def giveback(self) -> Any:
         wid, id, token = self._attempt()
@@ -124,12 +150,12 @@ class Walk:
             wid, number, ids = self.random.choice(self.claims)
             id, token = self.random.choice(ids), ops.token_of(wid, number)
         why = self.random.choice(["retry", "release", "unknown", "drop"])
-        delay = self.random.choice([0, 0, 60])
+        delay, error = self.random.choice([0, 0, 60]), self.random.choice([b"", b"e"])
         queue = self.queue_of.get(id, "low")
-        return self.rig.op("giveback", id=id, queue=queue, wid=wid, token=token, why=why, error=b"e", delay=delay)
+        return self.rig.op("giveback", id=id, queue=queue, wid=wid, token=token, why=why, error=error, delay=delay)
 
     def stop(self) -> Any:
-        id = self._any_id()
+        id = self.random.choice([self._any_id(), self._attempt()[1]])
         return self.rig.op("stop", id=id, queue=self.queue_of.get(id, "low"))
 
     def send(self) -> Any:
@@ -193,8 +219,8 @@ class Walk:
 
     def second_entry(self) -> Any:
         """Stale entries in a queue are allowed everywhere."""
-        id = self._any_id()
-        self.rig.raw.lpush(self.rig.keys.queue(self.queue_of.get(id, "low")), id)
+        id = self.random.choice([self._any_id(), self._attempt()[1]])
+        self.rig.raw.rpush(self.rig.keys.queue(self.queue_of.get(id, "low")), id)
 
     # -- the end --------------------------------------------------------------------------------
 

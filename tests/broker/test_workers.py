@@ -5,7 +5,7 @@ import time
 import pytest
 
 from taskpy import errors
-from taskpy.answers import Beat, Held, Heartbeat, Worker
+from taskpy.answers import Beat, Heartbeat, Held, Worker
 from taskpy.ops import token_of
 from taskpy.spec import State
 
@@ -176,11 +176,13 @@ def test_start_tells_all_about_the_attempt(rig):
     rig.submit(spec=b"its spec")
     rig.send(sender="s", body=b"early", number=1)
     rig.join()
+    heard = rig.listen(rig.keys.task("a"))
     started = rig.begun()
 
     assert started == type(started)(
         id="a",
         token="w1.1",
+        queue="q",
         spec=b"its spec",
         attempt=1,
         retries=0,
@@ -191,6 +193,7 @@ def test_start_tells_all_about_the_attempt(rig):
         sent=0,
         stopping=False,
     )
+    assert heard() == [b"running"]
     assert rig.status() == (State.RUNNING, None)
     assert rig.look().token == token_of("w1", 1) == "w1.1"
     assert abs(rig.look().started - time.time()) < 60
@@ -333,6 +336,14 @@ def test_a_claim_whose_answer_was_lost_for_good_is_found_and_given_back(rig):
     assert rig.giveback(token="w1.1", why="drop") is True
     assert rig.held() == Held(1, {})
     assert rig.begun(number=2).attempt == 1
+
+
+def test_a_worker_is_told_something_on_its_own_channel(rig):
+    heard = rig.listen(rig.keys.worker("w1"))
+
+    assert rig.tell(text="! 7") == 1
+    assert heard() == [b"! 7"]
+    assert rig.tell(wid="nobody", text="! 7") == 0
 
 
 def test_held_of_a_worker_that_is_not_known(rig):

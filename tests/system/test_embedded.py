@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -323,20 +322,6 @@ def test_a_file_system_without_sockets_gets_one_elsewhere(home, monkeypatch):
         assert client.ping()
 
 
-def test_a_folder_that_others_can_write_is_a_trap(deep, monkeypatch, tmp_path):
-    deep.mkdir()
-    trap = tmp_path / f"taskpy-{os.getuid()}"
-    trap.mkdir()
-    trap.chmod(0o777)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(embedded_folder, "SOCKET_PATH_LIMIT", len(str(trap)) + 40)
-
-    assert str(trap) not in Folder.at(deep).choose_socket()
-
-    trap.chmod(0o700)
-    assert str(trap) in Folder.at(deep).choose_socket()
-
-
 def test_a_stale_socket_is_replaced(home):
     home.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
@@ -390,53 +375,6 @@ def test_loading_is_waited_for_however_long_it_takes(home, monkeypatch):
 # -- what it refuses ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("record", "message"),
-    [
-        ('{"layout": 99, "engine": "valkey", "version": "12.0.0"}', "another version of taskpy"),
-        ("{}", "another version of taskpy"),
-        ("[]", "another version of taskpy"),
-        ("no json", "cannot be read"),
-    ],
-)
-def test_data_of_an_unknown_layout_is_not_opened(home, record, message):
-    home.mkdir(mode=0o700)
-    (home / "engine.json").write_text(record)
-
-    with pytest.raises(errors.ServerError, match=message):
-        join(home)
-
-    assert not (home / "redis.log").exists()
-
-
-def test_data_of_another_server_is_not_opened(home):
-    home.mkdir(mode=0o700)
-    (home / "dump.rdb").touch()
-
-    with pytest.raises(errors.ServerError, match="not written by a server of taskpy's"):
-        join(home)
-
-
-def test_a_folder_open_to_others_is_closed_only_when_it_is_ours(home):
-    home.mkdir(mode=0o755)
-    (home / "thesis.tex").touch()
-
-    with pytest.raises(errors.ServerError, match="open to others"):
-        join(home)
-
-    assert home.stat().st_mode & 0o777 == 0o755
-    (home / "thesis.tex").unlink()
-    join(home)
-    assert home.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_folder_that_cannot_be_made_says_what_to_set(tmp_path):
-    (tmp_path / "file").touch()
-
-    with pytest.raises(errors.ServerError, match="TASKPY_HOME"):
-        join(tmp_path / "file" / "home")
-
-
 def test_a_server_that_ends_at_once_shows_its_log(home, tmp_path):
     broken = tmp_path / "redis-server"
     broken.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Redis server v=7.4.0" || echo "no such luck"\n')
@@ -446,9 +384,6 @@ def test_a_server_that_ends_at_once_shows_its_log(home, tmp_path):
         embedded.join(home, server=str(broken))
 
     assert not runs(home)
-
-
-# -- other engines, other systems -----------------------------------------------------------------
 
 
 def test_what_one_engine_wrote_another_opens(home):
@@ -463,19 +398,3 @@ def test_what_one_engine_wrote_another_opens(home):
         with connect(embedded.join(home, server=second)) as client:
             assert client.get("written by").decode() == first
         embedded.stop(home)
-
-
-def test_on_windows_it_can_be_imported_and_says_what_to_do():
-    code = """
-import subprocess, socket, tempfile, pathlib, sys
-sys.platform = "win32"
-sys.modules["fcntl"] = None
-from taskpy import embedded, errors
-try:
-    embedded.join(pathlib.Path("nowhere"))
-except errors.ServerError as error:
-    print(error)
-"""
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert "TASKPY_REDIS_URL" in run.stdout

@@ -78,3 +78,19 @@ def test_finding_the_wheels_server_imports_nothing_of_it():
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert run.stdout == "False\n"
+
+
+def test_on_windows_it_can_be_imported_and_says_what_to_do():
+    code = """
+import subprocess, socket, tempfile, pathlib, sys
+sys.platform = "win32"
+sys.modules["fcntl"] = None
+from taskpy import embedded, errors
+try:
+    embedded.join(pathlib.Path("nowhere"))
+except errors.ServerError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "TASKPY_REDIS_URL" in run.stdout
