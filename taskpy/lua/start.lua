@@ -22,7 +22,7 @@ for i, id in ipairs(ids) do
     unhold(held, id, token, state, current)
   end
   answers[i] = mine and {
-    queue, spec or '', attempts, retries or 0, unknowns or 0, lost or 0,
+    queue or '', spec or '', attempts, retries or 0, unknowns or 0, lost or 0,
     acknowledged or 0, received or 0, sent or 0, stop and 1 or 0,
   } or 0
 end

@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import os
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -181,20 +182,21 @@ class Rig:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """A real server on a unix socket, for the whole session; the path of the socket."""
-    # A path of pytest's own would be too long for a socket on some systems.
-    socket = tmp_path_factory.mktemp("s") / "s"
-    command = [server_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
-    command += ["--dir", str(socket.parent), "--logfile", str(socket.parent / "log"), "--daemonize", "no"]
-    process = subprocess.Popen(command, start_new_session=True)
-    try:
-        with redis.Redis(unix_socket_path=str(socket)) as client:
-            wait_for_answer(client, process)
-        yield str(socket)
-    finally:
-        process.terminate()
-        process.wait(10)
+    # The folders of pytest have long names, and the path of a socket may have 104 characters on macOS.
+    with tempfile.TemporaryDirectory(prefix="taskpy-") as folder:
+        socket = f"{folder}/socket"
+        command = [server_binary(), "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"]
+        command += ["--dir", folder, "--logfile", f"{folder}/log", "--daemonize", "no"]
+        process = subprocess.Popen(command, start_new_session=True)
+        try:
+            with redis.Redis(unix_socket_path=socket) as client:
+                wait_for_answer(client, process)
+            yield socket
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def server_binary() -> str:

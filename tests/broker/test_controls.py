@@ -5,6 +5,8 @@ import pytest
 from taskpy import errors
 from tests.broker import test_attempts as attempts
 from tests.broker import test_messages as messages
+from tests.broker import test_recover as recovers
+from tests.broker import test_stop as stops
 from tests.broker import test_submit as submits
 from tests.broker import test_workers as workers
 from tests.broker.test_walk import STEPS, Walk
@@ -20,7 +22,7 @@ CONTROLS = {
         "settle",
         "state == 'running' and current == token then",
         "state == 'running' then",
-        workers.test_recover_starts_the_task_elsewhere_and_fences_the_old_attempt,
+        recovers.test_recover_starts_the_task_elsewhere_and_fences_the_old_attempt,
     ),
     "start does not look into held": (
         "start",
@@ -50,13 +52,13 @@ CONTROLS = {
         "due",
         "time >= hold and time or 0",
         "time",
-        workers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
+        recovers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
     ),
     "no guard against outages in lose": (
         "lose",
         "tonumber(score) > time or held_up",
         "tonumber(score) > time",
-        workers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
+        recovers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
     ),
     "a clean-up does not look at the token": (
         "settle",
@@ -68,7 +70,7 @@ CONTROLS = {
         "recover",
         "if tonumber(redis.call('ZSCORE', lease, wid) or 0) ~= 0 then return 0 end",
         "",
-        workers.test_recover_touches_nothing_of_a_living_worker,
+        recovers.test_recover_touches_nothing_of_a_living_worker,
     ),
     "a lost worker can be renewed": (
         "renew",
@@ -116,7 +118,7 @@ CONTROLS = {
         "stop",
         "if not asked then",
         "if true then",
-        attempts.test_a_running_task_is_asked,
+        stops.test_a_running_task_is_asked,
     ),
 }
 

@@ -112,6 +112,9 @@ class Walk:
     def _any_id(self) -> str:
         return self.random.choice(self.ids[-8:] or ["nobody"])
 
+    def _queue(self, id: str) -> str:
+        return self.queue_of.get(id, "low")
+
     def _attempt(self) -> tuple[str, str, str]:
         return self.random.choice(self.attempts or [("w0", "nobody", "w0.1")])
 
@@ -140,9 +143,7 @@ class Walk:
         wid, id, token = self._attempt()
         state = self.random.choice([State.SUCCEEDED, State.FAILED, State.STOPPED])
         value = b"%d" % self.random.getrandbits(32)
-        return self.rig.op(
-            "settle", wid=wid, endings=[ops.Ending(id, self.queue_of.get(id, "low"), token, state, value)]
-        )
+        return self.rig.op("settle", wid=wid, endings=[ops.Ending(id, self._queue(id), token, state, value)])
 
     def giveback(self) -> Any:
         wid, id, token = self._attempt()
@@ -151,12 +152,12 @@ class Walk:
             id, token = self.random.choice(ids), ops.token_of(wid, number)
         why = self.random.choice(["retry", "release", "unknown", "drop"])
         delay, error = self.random.choice([0, 0, 60]), self.random.choice([b"", b"e"])
-        queue = self.queue_of.get(id, "low")
+        queue = self._queue(id)
         return self.rig.op("giveback", id=id, queue=queue, wid=wid, token=token, why=why, error=error, delay=delay)
 
     def stop(self) -> Any:
         id = self.random.choice([self._any_id(), self._attempt()[1]])
-        return self.rig.op("stop", id=id, queue=self.queue_of.get(id, "low"))
+        return self.rig.op("stop", id=id, queue=self._queue(id))
 
     def send(self) -> Any:
         id, sender = self._any_id(), self.random.choice("xy")
@@ -193,7 +194,7 @@ class Walk:
         wid = self.random.choice(list(self.numbers)[-6:])
         ids = list(self.rig.held(wid=wid).tokens) or [self._any_id()]
         id = self.random.choice(ids)
-        return self.rig.op("recover", id=id, queue=self.queue_of.get(id, "low"), wid=wid)
+        return self.rig.op("recover", id=id, queue=self._queue(id), wid=wid)
 
     def due(self) -> Any:
         return self.rig.op("due")
@@ -202,13 +203,13 @@ class Walk:
         ids = [id for id, _ in self.rig.delayed(count=100)] or [self._any_id()]
         id = self.random.choice(ids)
         self.rig.raw.zadd(self.rig.keys.later(), {id: 1}, xx=True)  # its time has come
-        return self.rig.op("promote", id=id, queue=self.queue_of.get(id, "low"))
+        return self.rig.op("promote", id=id, queue=self._queue(id))
 
     def revive(self) -> Any:
         ids = [id for id, _ in self.rig.dead(count=100)] or [self._any_id()]
         id, new_id = self.random.choice(ids), f"t{len(self.ids)}"
         self.ids.append(new_id)
-        self.queue_of[new_id] = self.queue_of.get(id, "low")
+        self.queue_of[new_id] = self._queue(id)
         return self.rig.op("revive", id=id, new_id=new_id, queue=self.queue_of[new_id])
 
     def forget(self) -> Any:
@@ -220,7 +221,7 @@ class Walk:
     def second_entry(self) -> Any:
         """Stale entries in a queue are allowed everywhere."""
         id = self.random.choice([self._any_id(), self._attempt()[1]])
-        self.rig.raw.rpush(self.rig.keys.queue(self.queue_of.get(id, "low")), id)
+        self.rig.raw.rpush(self.rig.keys.queue(self._queue(id)), id)
 
     # -- the end --------------------------------------------------------------------------------
 
@@ -229,16 +230,16 @@ class Walk:
         for wid in self.numbers:
             while ids := self.rig.lose(wid=wid, sure=True):
                 for id in ids:
-                    self.rig.recover(id=id, queue=self.queue_of[id], wid=wid)
+                    self.rig.recover(id=id, queue=self._queue(id), wid=wid)
                 self.observer.check()
         for id, _ in self.rig.delayed(count=10_000):
             self.rig.raw.zadd(self.rig.keys.later(), {id: 1})
-            self.rig.promote(id=id, queue=self.queue_of[id])
+            self.rig.promote(id=id, queue=self._queue(id))
         self.rig.join(wid="last")
         number = 0
         while ids := self.rig.claim(wid="last", number=(number := number + 1), count=100, queues=QUEUES):
             begun = [s for s in self.rig.start(wid="last", number=number, ids=ids) if s is not None]
-            endings = [ops.Ending(s.id, self.queue_of[s.id], s.token, State.SUCCEEDED, b"last") for s in begun]
+            endings = [ops.Ending(s.id, self._queue(s.id), s.token, State.SUCCEEDED, b"last") for s in begun]
             assert all(self.rig.settle(wid="last", endings=endings))
             self.observer.check()
         assert self.rig.held(wid="last").tokens == {}

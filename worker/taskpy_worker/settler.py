@@ -133,7 +133,7 @@ def decide(attempt: Attempt, outcome: Outcome) -> Ending | GiveBack:
         case Verdict.RELEASED:
             return GiveBack("release")
         case Verdict.LOST:
-            return GiveBack("drop")  # refused by its token; it only cleans this worker's own list
+            return GiveBack("release")  # mostly refused by its token, and then it only cleans this worker's own list
         case Verdict.RETRY if attempt.stopping:
             return _ending(attempt, State.STOPPED, b"")
         case Verdict.RETRY:
