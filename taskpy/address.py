@@ -52,7 +52,14 @@ def resolve(url: str | None, settings: Settings) -> Address:
     """
     given, source = (url, "argument") if url else (settings.url, settings.url_from or "")
     if given is None:
-        return _local(settings, settings.home)
+        if not settings.embedded:
+            raise errors.ServerError(
+                "no Redis is named and TASKPY_EMBEDDED=0 forbids a local one; set TASKPY_REDIS_URL, for example to "
+                "redis://localhost:6379/0"
+            )
+        found = _local(settings, settings.home)
+        logger.info("no Redis is named, using a local server: server=%s", found)
+        return found
     scheme = given.partition(":")[0]
     if scheme not in _SCHEMES:
         known = ", ".join(f"{name}://" for name in _SCHEMES)
@@ -68,18 +75,10 @@ def find(url: str | None, settings: Settings, *, given: bool) -> Address:
 
 
 def _local(settings: Settings, home: Path) -> Address:
-    if not settings.embedded:
-        raise errors.ServerError(
-            "no Redis is named and TASKPY_EMBEDDED=0 forbids a local one; set TASKPY_REDIS_URL, for example to "
-            "redis://localhost:6379/0"
-        )
-
     def join() -> str:
         return embedded.join(home, server=settings.server, grace=settings.grace)
 
-    found = Address(join(), "embedded", join)
-    logger.info("no Redis is named, using a local server: server=%s", found)
-    return found
+    return Address(join(), "embedded", join)
 
 
 def _folder(url: str) -> Path | None:

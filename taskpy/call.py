@@ -62,9 +62,9 @@ def outcome_of(error: BaseException) -> Outcome:
         case errors.Stopped():
             return Outcome(Verdict.STOPPED)
         case errors.Released():
-            return Outcome(Verdict.RELEASED)
+            return Outcome(Verdict.RELEASED, error=error)
         case errors.LeaseLost():
-            return Outcome(Verdict.LOST)
+            return Outcome(Verdict.LOST, error=error)
         case errors.Retry():
             return Outcome(Verdict.RETRY, error=error, delay=error.delay)
         case errors.Discard() | errors.BadArguments():

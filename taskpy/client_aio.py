@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from taskpy import address, errors, flow, spec
+from taskpy import address, codec, errors, flow, pages, spec
+from taskpy.answers import Snapshot
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import AsyncConnections, Redis
 from taskpy.contract import Contract
@@ -84,6 +85,29 @@ class RemoteTask(Generic[R]):
         self._status = await self._drive(self._flows.look())
         return self
 
+    async def snapshot(self) -> Snapshot:
+        """Read all that Redis knows of the task but its messages; `TaskNotFound` when there is no such task (any more)."""
+        found = await self._client.broker.run(pages.look(self._client.keys, id=self.id))
+        if found is None:
+            raise errors.TaskNotFound
+        self._task = self._task or codec.load_spec(found.spec)
+        return found
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments; of somebody else's task they are known after `snapshot()`."""
+        return self._spec().args
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """The keyword arguments; of somebody else's task they are known after `snapshot()`."""
+        return self._spec().kwargs
+
+    @property
+    def name(self) -> str:
+        """The name of the task's function; of somebody else's task it is known after `snapshot()`."""
+        return self._spec().name
+
     @property
     def state(self) -> State:
         """Where the task stood when it was last asked."""
@@ -97,7 +121,7 @@ class RemoteTask(Generic[R]):
     @property
     def result(self) -> R | None:
         """What the function returned; None before the end is known, and when it failed or was stopped."""
-        value: R | None = self._status.value
+        value: R | None = self._status.result()
         return value
 
     @property
@@ -109,6 +133,11 @@ class RemoteTask(Generic[R]):
     def line(self) -> RedisLine:
         """The line to the task, for the client that submits many."""
         return self._line
+
+    def _spec(self) -> TaskSpec:
+        if self._task is None:
+            raise errors.UsageError("this task is somebody else's: its name and arguments are known after snapshot()")
+        return self._task
 
     async def _drive(self, steps: flow.Flow[T]) -> T:
         return await self._client.broker.drive(steps)

@@ -3,6 +3,7 @@
 `wait_until_done`, `redis_brpop` and `redis_pubsub` are such functions; any `ctrl(t, ...)` of yours is one too.
 """
 
+import contextlib
 import functools
 import queue
 import threading
@@ -69,9 +70,9 @@ def wait_until_done(t: Handle[Any], poll_every: float = 0.1) -> None:
 def redis_brpop(t: Handle[Any], key: str, timeout: float = 1) -> None:
     """Control a task by a Redis list: each item popped from `key` is sent to it as `(key, value)`, str and bytes.
 
-    The list is one of the default client's server, and `key` its full name. An item that cannot be delivered because
-    the task has ended is pushed back. `timeout`, in seconds, is how long one BRPOP waits, and so how late the end of
-    the task may be noticed.
+    The list is one of the default client's server, and `key` its full name. An item that cannot be delivered is pushed
+    back: where the task has ended, and where it is too large for a message, which raises `TooLarge`. `timeout`, in
+    seconds, is how long one BRPOP waits, and so how late the end of the task may be noticed.
     """
     broker = space.default().broker
     failures = 0
@@ -90,6 +91,9 @@ def redis_brpop(t: Handle[Any], key: str, timeout: float = 1) -> None:
         except errors.TaskEnded:
             broker.command("RPUSH", key, item[1])
             return
+        except errors.TooLarge:
+            broker.command("RPUSH", key, item[1])
+            raise
 
 
 def redis_pubsub(t: Handle[Any], channel: str) -> None:
@@ -101,7 +105,8 @@ def redis_pubsub(t: Handle[Any], channel: str) -> None:
     messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def end_with_task() -> None:
-        t.wait()
+        with contextlib.suppress(errors.TaskpyError):  # who asks for the result meets it too
+            t.wait()
         messages.put(None)
 
     subscriber.listen(channel, messages.put)

@@ -40,10 +40,10 @@ class Definition(Generic[P, R]):
         return str(vars(self)["__qualname__"])
 
     @overload
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> "RemoteTask[R]": ...
+    def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> "RemoteTask[R]": ...
     @overload
-    def submit(self: "Definition[[], R]", *args: Any, **kwargs: Any) -> "RemoteTask[R]": ...
-    def submit(self, *args: Any, **kwargs: Any) -> "RemoteTask[R]":
+    def submit(self: "Definition[[], R]", /, *args: Any, **kwargs: Any) -> "RemoteTask[R]": ...
+    def submit(self, /, *args: Any, **kwargs: Any) -> "RemoteTask[R]":
         """Start it on a worker, through the process's default client; returns the handle.
 
         Raises `BadArguments`, `NotSendable` or `TooLarge` before anything is sent, `SubmitUncertain` when Redis does

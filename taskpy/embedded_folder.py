@@ -55,8 +55,11 @@ class Folder:
 
     @classmethod
     def at(cls, path: Path) -> "Folder":
-        """The folder of this path."""
-        return cls(path.expanduser().resolve())
+        """The folder of this path; raises `ServerError` where it begins with the home of a user who has none."""
+        try:
+            return cls(path.expanduser().resolve())
+        except RuntimeError as error:
+            raise errors.ServerError("this user has no home directory; set TASKPY_HOME to a folder of his") from error
 
     @property
     def log(self) -> Path:

@@ -1,11 +1,14 @@
 """One event loop in a thread of its own, for the `async def` tasks of this process. It starts with the first of them."""
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+logger = logging.getLogger("taskpy.task")
 
 T = TypeVar("T")
 
@@ -26,11 +29,20 @@ class EventLoop:
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             # A forked child inherits the loop but not the thread that runs it.
-            if self._loop is None or self._pid != os.getpid():
+            if self._loop is None or self._loop.is_closed() or self._pid != os.getpid():
                 self._loop = asyncio.new_event_loop()
                 self._pid = os.getpid()
-                threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
+                threading.Thread(target=_run, args=(self._loop,), name=self._name, daemon=True).start()
             return self._loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    # One coroutine must not end the loop of all others, by its `stop` or by SystemExit in a sub-task of its own.
+    while not loop.is_closed():
+        try:
+            loop.run_forever()
+        except BaseException as error:
+            logger.warning("a sub-task would have ended the event loop: error=%r", error)
 
 
 #: The loop of the local `async def` tasks of this process.

@@ -118,7 +118,7 @@ class Handle(Contract[R]):
     @property
     def result(self) -> R | None:
         """What the function returned; None before the end, and when it failed or was stopped."""
-        value: R | None = self._look().value
+        value: R | None = self._look().result()
         return value
 
     @property

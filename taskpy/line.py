@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from taskpy import errors, flow
+from taskpy import codec, errors, flow
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
 from taskpy.spec import Outcome, State, Verdict
@@ -17,16 +17,29 @@ from taskpy.spec import Outcome, State, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed."""
+    """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed.
+
+    `unreadable` says why this process cannot read the value, where it cannot.
+    """
 
     state: State
     value: Any = None
     error: Exception | None = None
+    unreadable: errors.WireError | None = None
+
+    def result(self) -> Any:
+        """The value; raises a `WireError` where it cannot be read."""
+        if self.unreadable is not None:
+            raise self.unreadable
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What a reader of the outbox finds: messages, the first at the absolute index `first`, and the task's state."""
+    """What a reader of the outbox finds: messages, the first at the absolute index `first`, and the task's state.
+
+    The messages are as they came: `Line.opened` reads one.
+    """
 
     state: State
     first: int
@@ -64,6 +77,9 @@ class Line(Protocol):
     def read(self, index: int) -> flow.Flow[Mail]:
         """The outbox from an absolute index on."""
 
+    def opened(self, message: Any) -> Any:
+        """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
+
     def late(self) -> flow.Flow[None]:
         """Called when a wait was not woken for `recheck` seconds."""
 
@@ -72,8 +88,8 @@ def as_exception(error: BaseException | None) -> Exception:
     """The exception a handle shows: the task's own, unless raising it here could end the caller."""
     if isinstance(error, Exception):
         return error
-    kind = type(error)
-    return errors.RemoteError(f"{kind.__module__}.{kind.__qualname__}", str(error))
+    # As it would come back from a worker: a RemoteError, with the traceback.
+    return codec.load_exception(codec.dump_exception(error or RuntimeError("the task failed without an exception")))
 
 
 class LocalLine(ABC):
@@ -128,6 +144,10 @@ class LocalLine(ABC):
         state = self._status.state  # read first: a task that ends afterwards has sent all it will
         page = self._outbox.read(index)
         return flow.just(Mail(state, page.first, page.messages))
+
+    def opened(self, message: Any) -> Any:
+        """A message of `read` as the task sent it."""
+        return message
 
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""

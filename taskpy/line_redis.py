@@ -141,7 +141,11 @@ class RedisLine:
         mail: RawMail = yield ops.receive(self._keys, id=self.id, index=index, count=BATCH)
         if mail.state is None:
             raise self._not_found()
-        return Mail(mail.state, mail.first, [codec.load_message(body).data for body in mail.messages])
+        return Mail(mail.state, mail.first, mail.messages)
+
+    def opened(self, message: bytes) -> Any:
+        """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
+        return codec.load_message(message).data
 
     def _send(self, body: bytes) -> flow.Flow[State | Full]:
         if self._local is not None:
@@ -180,7 +184,10 @@ class RedisLine:
 
 def _status(state: State, data: bytes | None) -> Status:
     if state is State.SUCCEEDED:
-        return Status(state, value=codec.load_result(data or b""))
+        try:
+            return Status(state, value=codec.load_result(data or b""))
+        except errors.WireError as error:  # of a type that is not registered here: how the task ended is known yet
+            return Status(state, unreadable=error)
     if state is State.FAILED:
         return Status(state, error=_exception(data or b""))
     return Status(state)

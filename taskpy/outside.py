@@ -78,7 +78,7 @@ class OutsideFlows:
         while True:
             with self._reading:
                 if self._messages:
-                    return self._messages.popleft()
+                    return self.line.opened(self._messages.popleft())
             state = yield from self._fetch()
             if self._messages:
                 continue
@@ -131,7 +131,7 @@ def result_of(status: Status, timeout: float | None) -> Any:
     """What `get` returns of a task that stands so after `timeout`, or raises."""
     match status.state:
         case State.SUCCEEDED:
-            return status.value
+            return status.result()
         case State.STOPPED:
             raise errors.TaskStopped
         case State.FAILED:

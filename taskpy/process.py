@@ -79,6 +79,10 @@ class ProcessLine(LocalLine):
             self._write(frame)
             return True
 
+    def opened(self, message: bytes) -> Any:
+        """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
+        return codec.load_message(message).data
+
     def join(self, timeout: float) -> bool:
         """Wait for the child's last word."""
         return self._over.wait(timeout)
@@ -110,7 +114,7 @@ class ProcessLine(LocalLine):
                             self._waiting -= 1
                         self.taken()
                     case "out":
-                        self.posted(codec.load_message(frame[1]).data)
+                        self.posted(frame[1])
                     case "end":
                         outcome = _outcome(frame[1], frame[2])
                         self.ended(outcome)
@@ -142,7 +146,10 @@ class ProcessLine(LocalLine):
 def _outcome(state: str, value: bytes) -> Outcome:
     match state:
         case State.SUCCEEDED:
-            return Outcome(Verdict.SUCCEEDED, codec.load_result(value))
+            try:
+                return Outcome(Verdict.SUCCEEDED, codec.load_result(value))
+            except errors.WireError as error:  # of a type that only the child has registered
+                return Outcome(Verdict.FAILED, error=error)
         case State.STOPPED:
             return Outcome(Verdict.STOPPED)
     return Outcome(Verdict.FAILED, error=codec.load_exception(value))

@@ -6,12 +6,12 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from taskpy import call, codec
+from taskpy import call, codec, flow
 from taskpy.inside import Inside, Run
 from taskpy.line import as_exception
-from taskpy.mailbox import Inbox, LocalMailbox
+from taskpy.mailbox import Inbox, LocalMailbox, Received
 from taskpy.reference import Reference
-from taskpy.spec import Outcome, State, TaskSpec, Verdict
+from taskpy.spec import Outcome, State, Verdict
 
 #: What a frame adds to the values in it, all of which have limits of their own.
 FRAME_LIMIT = codec.RESULT_LIMIT + 4096
@@ -22,7 +22,16 @@ def main(pipe: "Connection[bytes, bytes]") -> None:
     # Ctrl-C goes to the whole process group; it is the parent who decides what it means.
     signal.signal(signal.SIGINT, lambda *_: None)
     _, id, function, packed = codec.loads(pipe.recv_bytes())
-    Child(pipe).serve(id, Reference(*function), codec.load_spec(packed))
+    Child(pipe).serve(id, Reference(*function), packed)
+
+
+class PipeMailbox(LocalMailbox):
+    """An inbox of packed messages: they are read where the task takes them, when its own types are registered."""
+
+    def take(self) -> flow.Flow[Received | None]:
+        """The next message, if there is one to deliver; raises a `WireError` for one that cannot be read."""
+        message = yield from super().take()
+        return None if message is None else Received(codec.load_message(message.data).data)
 
 
 class Child:
@@ -31,21 +40,22 @@ class Child:
     def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
         self._pipe = pipe
         self._writing = threading.Lock()
-        self._mailbox = LocalMailbox(Inbox(), taken=lambda: self._write(("took",)), posted=self._posted)
+        self._mailbox = PipeMailbox(Inbox(), taken=lambda: self._write(("took",)), posted=self._posted)
 
-    def serve(self, id: str, reference: Reference, spec: TaskSpec) -> None:
+    def serve(self, id: str, reference: Reference, packed: bytes) -> None:
         """Run the task to its end, and tell the handle."""
         threading.Thread(target=self._read, name="taskpy-pipe", daemon=True).start()
         self._write(("begun",))
-        run = Run(id=id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{id}.1")
-        state, value = _packed(self._outcome(reference, run))
+        state, value = _packed(self._outcome(id, reference, packed))
         self._write(("end", state, value))
 
-    def _outcome(self, reference: Reference, run: Run) -> Outcome:
+    def _outcome(self, id: str, reference: Reference, packed: bytes) -> Outcome:
         try:
-            function = reference.resolve()
+            function = reference.resolve()  # before its arguments are read: its module may register their types
+            spec = codec.load_spec(packed)
         except Exception as error:  # importing the user's module may raise anything
             return Outcome(Verdict.FAILED, error=error)
+        run = Run(id=id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{id}.1")
         if not call.is_async(function):
             return call.run(function, Inside(run, self._mailbox))
         import asyncio
@@ -70,7 +80,7 @@ class Child:
             if frame[0] == "stop":
                 self._mailbox.stop()
             else:
-                self._mailbox.deliver(codec.load_message(frame[1]).data)
+                self._mailbox.deliver(frame[1])
 
 
 def _packed(outcome: Outcome) -> tuple[str, bytes]:

@@ -67,15 +67,16 @@ def name_of(function: Callable[..., Any]) -> str:
             f"{qualname} cannot be found from another process, as no lambda or closure can; "
             "define the function at the top of a module"
         )
-    name = f"{_main_name(qualname) if module in _MAIN else module}.{qualname}"
+    name = f"{_main_name(module, qualname) if module in _MAIN else module}.{qualname}"
     if not NAME.fullmatch(name):
         raise errors.BadName(f"{name!r} cannot be the name of a task; give it another one with name=")
     return name
 
 
-def _main_name(qualname: str) -> str:
-    # What `python -m` ran says so itself; of a script only the file is known.
-    main = sys.modules["__main__"]
+def _main_name(module: str, qualname: str) -> str:
+    # What `python -m` ran says so itself; of a script only the file is known. While a spawned child runs the main
+    # module, `__main__` is still something else.
+    main = sys.modules.get(module) or sys.modules["__main__"]
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     name: str = spec.name.removesuffix(".__main__") if spec else Path(file or "").stem
     if not NAME.fullmatch(name) or name in _MAIN:

@@ -171,11 +171,11 @@ class Submission(Generic[P, R]):
     given: Options = field(default_factory=Options)
     prev: Any = MISSING
 
-    def task(self, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
+    def task(self, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
         """Make a task, not started yet."""
         return RemoteTask._made(space_of(self.client), self._spec(args, kwargs))  # noqa: SLF001
 
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
+    def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
         """Make a task and start it."""
         made = self.task(*args, **kwargs)
         made.start()

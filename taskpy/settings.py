@@ -15,11 +15,12 @@ _ON = {"1", "yes", "on", "true", ""}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where Redis is, and where a local server keeps its data.
+    """Where Redis is, where a local server keeps its data, and how to write to a terminal.
 
     `url` comes from TASKPY_REDIS_URL, else REDIS_URL (`url_from` says which); `namespace` from TASKPY_NAMESPACE;
     `home` from TASKPY_HOME; `server` (a redis-server or valkey-server to use) from TASKPY_REDIS_SERVER; `embedded`
     from TASKPY_EMBEDDED; `grace`, the seconds a local server outlives its last user, from TASKPY_EMBEDDED_GRACE.
+    `colours`: NO_COLOR is not set, so that a terminal may get some.
     """
 
     url: str | None = None
@@ -29,6 +30,7 @@ class Settings:
     server: str | None = None
     embedded: bool = True
     grace: float = 30.0
+    colours: bool = True
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -42,13 +44,15 @@ class Settings:
             server=env.get("TASKPY_REDIS_SERVER") or None,
             embedded=_flag(env, "TASKPY_EMBEDDED", default=True),
             grace=_seconds(env, "TASKPY_EMBEDDED_GRACE", default=30.0),
+            colours=not env.get("NO_COLOR"),
         )
 
 
 def _state_folder(env: Mapping[str, str]) -> Path:
+    # Not expanded yet: a user of a container may have no home, and needs none when Redis is elsewhere.
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return Path("~", "Library", "Application Support")
+    return Path(env.get("XDG_STATE_HOME") or Path("~", ".local", "state"))
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

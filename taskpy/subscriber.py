@@ -91,6 +91,7 @@ class Subscriber:
         with self._lock:
             self._closed = True
             thread = self._thread
+            self._drop()  # which wakes the thread from its reading
         if thread is not None and thread is not threading.current_thread():
             thread.join(TICK_SECONDS * 2)
 
@@ -120,6 +121,7 @@ class Subscriber:
 
     def _read_for_ever(self) -> None:
         failures = 0
+        tidy_at = time.monotonic() + TICK_SECONDS
         while not self._closed:
             try:
                 pubsub = self._connected()
@@ -132,8 +134,9 @@ class Subscriber:
                 continue
             if message is not None:
                 self._dispatch(message)
-            else:
+            if time.monotonic() >= tidy_at:  # also where messages never cease
                 self._tidy()
+                tidy_at = time.monotonic() + TICK_SECONDS
         with self._lock:
             self._drop()
 

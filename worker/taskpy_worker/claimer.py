@@ -25,6 +25,7 @@ class Claimer:
         self._quiet = True
         self._paused = False
         self._failures = 0
+        self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
         self.lost = False
@@ -44,7 +45,13 @@ class Claimer:
         # Where the last claim took all it wanted there may be more: no need to wait for a bell.
         if self._quiet and not self._listen(block):
             return retry.reconnect_delay(self._failures)
-        self._claim(min(self._executor.free, BATCH))
+        self.claiming = True  # before looking at the pause: a drain does the same the other way round
+        try:
+            if not self._paused:
+                self._claim(min(self._executor.free, BATCH))
+        finally:
+            self.claiming = False
+            self._executor.freed.give()
         return 0.0
 
     def _listen(self, block: float) -> bool:

@@ -89,7 +89,6 @@ class Executor:
         """Fence what still runs here."""
         for mailbox in self._mailboxes():
             mailbox.lose()
-        self._loop_io.shutdown(wait=False)
 
     def _mailboxes(self) -> list[RedisMailbox]:
         return [attempt.mailbox for attempt in self.running() if attempt.mailbox is not None]
@@ -107,9 +106,12 @@ class Executor:
         except (errors.WireError, errors.BadArguments) as error:
             self._fail(started, error)
         else:
-            self._begin(started, task, registered)
+            try:
+                self._begin(started, task, registered)
+            except Exception as error:  # no thread to be had, say: the others of its claim must not suffer
+                self._unknown(started, error)
 
-    def _unknown(self, started: Started, error: errors.TaskpyError) -> None:
+    def _unknown(self, started: Started, error: Exception) -> None:
         # During a rolling deploy other workers may know it, or this one soon; only later it is an error.
         if started.unknowns >= self._config.unknown_limit:
             self._fail(started, error)
@@ -118,7 +120,7 @@ class Executor:
         back = GiveBack("unknown", delay=self._config.unknown_delay)
         self._settler.give_back(Attempt.unreadable(started), back)
 
-    def _fail(self, started: Started, error: errors.TaskpyError) -> None:
+    def _fail(self, started: Started, error: Exception) -> None:
         self._settler.settle(Attempt.unreadable(started), Outcome(Verdict.FAILED, error=error, final=True))
 
     def _begin(self, started: Started, task: TaskSpec, registered: Registered) -> None:

@@ -48,8 +48,9 @@ class Heartbeater:
         self._prove_hearing()
 
     def _ask(self, attempts: Sequence[Attempt]) -> None:
-        # Read before asking: what is claimed meanwhile must not look forgotten.
-        known, completed = self._executor.held(), self._claimer.completed
+        # Read before asking, and in this order: what is claimed meanwhile must not look forgotten.
+        completed = self._claimer.completed
+        known = self._executor.held()
         tasks = [(attempt.id, attempt.token) for attempt in attempts]
         beat = self._space.broker.run(ops.heartbeat(self._space.keys, wid=self._wid, tasks=tasks))
         if beat.held < 0:

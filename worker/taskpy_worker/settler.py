@@ -36,7 +36,7 @@ class Settler:
         self._space = space
         self._wid = wid
         self._decided: queue.SimpleQueue[tuple[Attempt, Ending | GiveBack]] = queue.SimpleQueue()
-        self._pending = 0
+        self._pending: set[tuple[str, str]] = set()  # id and token
         self._lock = threading.Lock()
         self._settled: Callable[[str, str], None] | None = None
         self.idle = Nudge()
@@ -48,7 +48,7 @@ class Settler:
     @property
     def pending(self) -> int:
         """How many attempts wait to be settled."""
-        return self._pending
+        return len(self._pending)
 
     def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Take the outcome of an attempt."""
@@ -63,14 +63,14 @@ class Settler:
         batch = self._gathered(block)
         if not batch:
             return 0
-        endings = [(attempt, decided) for attempt, decided in batch if isinstance(decided, Ending)]
-        backs = [(attempt, decided) for attempt, decided in batch if isinstance(decided, GiveBack)]
-        if endings:
-            self._settle(endings)
-        if backs:
-            self._give_back(backs)
+        try:
+            self._tell(batch)
+        except BaseException:
+            for each in batch:  # whatever Redis has against it, no end of a task may be forgotten
+                self._decided.put(each)
+            raise
         with self._lock:
-            self._pending -= len(batch)
+            self._pending.difference_update((attempt.id, attempt.token) for attempt, _ in batch)
         if self._settled is not None:
             for attempt, _ in batch:
                 self._settled(attempt.id, attempt.token)
@@ -79,7 +79,10 @@ class Settler:
 
     def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:
         with self._lock:
-            self._pending += 1
+            # The first word on an attempt counts: one that is given back may still come to an end.
+            if (attempt.id, attempt.token) in self._pending:
+                return
+            self._pending.add((attempt.id, attempt.token))
         self._decided.put((attempt, decided))
 
     def _gathered(self, block: float | None) -> list[tuple[Attempt, Ending | GiveBack]]:
@@ -91,6 +94,14 @@ class Settler:
         except queue.Empty:
             return batch
         return batch
+
+    def _tell(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
+        endings = [(attempt, decided) for attempt, decided in batch if isinstance(decided, Ending)]
+        backs = [(attempt, decided) for attempt, decided in batch if isinstance(decided, GiveBack)]
+        if endings:
+            self._settle(endings)
+        if backs:
+            self._give_back(backs)
 
     def _settle(self, endings: Sequence[tuple[Attempt, Ending]]) -> None:
         op = ops.settle(self._space.keys, wid=self._wid, endings=[ending for _, ending in endings])

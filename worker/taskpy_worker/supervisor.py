@@ -57,6 +57,11 @@ class Supervisor:
     def _agree(self) -> float:
         """Agree with the namespace on the version of the data and the lease."""
         with_timeout = Space(self._config.url, namespace=self._config.namespace, connections=1)
+        if with_timeout.address.in_memory:
+            raise errors.BadArguments(
+                "memory:// is a server inside one process, which this worker's children would not see; leave --url out "
+                "for a local server, or start the worker in your test with taskpy_worker.worker.running_here"
+            )
         wanted = self._config.lease or spec.LEASE_SECONDS
         found = with_timeout.broker.run(ops.agree(with_timeout.keys, version=ops.VERSION, lease=wanted))
         self._server = with_timeout.server

@@ -4,11 +4,15 @@ Can also run inside any process (`renews=True`: it keeps its own lease), which i
 """
 
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable
 
 from taskpy import errors, ops
 from taskpy.deadline import Deadline
+from taskpy.info import WorkerInfo
+from taskpy.nudge import Nudge
 from taskpy.space import Space
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.claimer import Claimer
@@ -72,30 +76,24 @@ class Worker:
         """Claim nothing more, let what can be handed over go, wait for the rest, and give back what remains."""
         self.claimer.pause()
         self.executor.drain()
-        deadline = Deadline(grace)
-        while self.executor.held() and not deadline.over:
-            seen = self.executor.freed.count
-            if self.executor.held():
-                self.executor.freed.wait(seen, deadline.left())
+        _wait_until(self._holds_nothing, self.executor.freed, Deadline(grace))
         self.give_back_all()
 
     def give_back_all(self) -> None:
         """Give back at once whatever this process holds."""
         self.claimer.pause()
-        self.executor.close()
+        deadline = Deadline(LAST_WORDS_SECONDS)
+        _wait_until(lambda: not self.claimer.claiming, self.executor.freed, deadline)
         running = self.executor.running()
         for attempt in running:
             self.settler.give_back(attempt, GiveBack("release"))
+        self.executor.close()  # only now: what a fenced task says of its end comes too late
         started = {attempt.id for attempt in running}
         for id, token in self.executor.held().items():
             if id not in started:
                 queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
                 self.settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
-        deadline = Deadline(LAST_WORDS_SECONDS)
-        while self.settler.pending and not deadline.over:
-            seen = self.settler.idle.count
-            if self.settler.pending:
-                self.settler.idle.wait(seen, deadline.left())
+        _wait_until(lambda: not self.settler.pending, self.settler.idle, deadline)
 
     def close(self) -> None:
         """End the duties' threads; tasks that still run are fenced."""
@@ -107,6 +105,9 @@ class Worker:
         self._later.give()
         for thread in self._threads:
             thread.join(self._config.block + 1)
+
+    def _holds_nothing(self) -> bool:
+        return not self.claimer.claiming and not self.executor.held()  # in this order: a claim ends by being held
 
     # -- the turns ------------------------------------------------------------------------------
 
@@ -144,10 +145,19 @@ class Worker:
                 self._closing.wait(pause)
 
 
+def _wait_until(reached: Callable[[], bool], nudge: Nudge, deadline: Deadline) -> None:
+    while True:
+        seen = nudge.count
+        if reached() or deadline.over:
+            return
+        nudge.wait(seen, deadline.left())
+
+
 def running_here(config: WorkerConfig, space: Space, *, wid: str, lease: float) -> Worker:
     """Start a worker inside this process: it joins, and keeps its own lease."""
     space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=lease))
-    space.broker.run(ops.join(space.keys, wid=wid, lease=lease))
+    info = WorkerInfo(pid=os.getpid(), queues=config.queues, concurrency=config.concurrency, started=time.time())
+    space.broker.run(ops.join(space.keys, wid=wid, lease=lease, info=info.dump()))
     worker = Worker(config, space, wid=wid, lease=lease, renews=True)
     worker.start()
     return worker
