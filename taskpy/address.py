@@ -13,7 +13,8 @@ from taskpy.settings import Settings
 logger = logging.getLogger("taskpy.address")
 
 _SCHEMES = ("redis", "rediss", "unix", "embedded", "memory")
-_PASSWORD = re.compile(r"(?<=://)([^/@]*):([^@]*)@")
+#: Up to the last @: in a password that was not escaped there may be more of them, and any other character.
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):(.*)@")
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Broker:
 
         An item is lost when the connection breaks while it is on its way. Raises `Unreachable` at the first failure.
         """
+        asked = time.monotonic()
         try:
             reply = self._connections.blocking.execute_command("BRPOP", *keys, min(seconds, BLOCK_SECONDS))
         except Exception as error:  # redis-py raises many kinds; the ones that pass are an outage
@@ -77,7 +78,7 @@ class Broker:
                 raise outage.translated(error, self.server) from error
             self.outage.begins(error)
             raise errors.Unreachable(f"no answer from {self.server}: {error}") from error
-        self.outage.ends()
+        self.outage.ends(asked)
         return (reply[0].decode(), reply[1]) if reply else None
 
     def command(self, *command: Any) -> Any:
@@ -98,6 +99,7 @@ class Broker:
     def _until_answered(self, send: Callable[[], T]) -> T:
         patience: Patience | None = None
         while True:
+            asked = time.monotonic()
             try:
                 answer = send()
             except (redis.RedisError, OSError) as error:
@@ -108,7 +110,7 @@ class Broker:
                 self._connections.rejoin()
                 time.sleep(pause)
             else:
-                self.outage.ends()
+                self.outage.ends(asked)
                 return answer
 
     def _send(self, op: Op[Any]) -> Any:

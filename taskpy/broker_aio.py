@@ -65,6 +65,7 @@ class AsyncBroker:
     async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
         patience: Patience | None = None
         while True:
+            asked = time.monotonic()
             try:
                 answer = decode(await send())
             except (redis.RedisError, OSError) as error:
@@ -73,7 +74,7 @@ class AsyncBroker:
                 self._connections.rejoin()
                 await asyncio.sleep(pause)
             else:
-                self.outage.ends()
+                self.outage.ends(asked)
                 return answer
 
     async def _send(self, op: Op[Any]) -> Any:
@@ -162,6 +163,7 @@ class AsyncSubscriber:
 
     async def _read_for_ever(self) -> None:
         failures = 0
+        tidy_at = time.monotonic() + TICK_SECONDS
         while True:
             try:
                 pubsub = await self._connected()
@@ -176,8 +178,9 @@ class AsyncSubscriber:
                 continue
             if message is not None:
                 self._dispatch(message)
-            else:
+            if time.monotonic() >= tidy_at:  # also where messages never cease
                 await self._tidy()
+                tidy_at = time.monotonic() + TICK_SECONDS
 
     async def _connected(self) -> Any:
         if self._pubsub is None:
@@ -203,7 +206,6 @@ class AsyncSubscriber:
         if message["type"] == "subscribe":
             entry.confirmed.set()
         elif message["type"] == "message":
-            self._outage.ends()
             entry.nudge.give()
 
     async def _tidy(self) -> None:

@@ -167,7 +167,9 @@ class Client:
         """The door to Redis; opened at the first use, which may start a local server."""
         if self._broker is None:
             found = address.find(self._url, self._settings, given=self._redis is not None)
-            self._broker = AsyncBroker(AsyncConnections(found, redis=self._redis), timeout=self._timeout)
+            self._broker = AsyncBroker(
+                AsyncConnections(found, redis=self._redis, timeout=self._timeout), timeout=self._timeout
+            )
         return self._broker
 
     @property

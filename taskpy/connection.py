@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: How long one command may take before the connection counts as broken.
 SOCKET_SECONDS = 5.0
+#: ... and how long at least, however impatient the caller is.
+SHORTEST_SECONDS = 0.1
 #: The longest time a blocking pop may wait on the server; redis-py would cut a longer one.
 BLOCK_SECONDS = 3.0
 
@@ -36,15 +38,21 @@ class Redis(Protocol):
 
 
 class Connections:
-    """The connections of one process to one server: few commands at a time, one blocking pop, one subscription."""
+    """The connections of one process to one server: few commands at a time, one blocking pop, one subscription.
 
-    def __init__(self, address: Address, *, commands: int = 8, redis: Redis | None = None) -> None:
+    `timeout` is how long a caller goes on trying, in seconds: no single try takes longer.
+    """
+
+    def __init__(
+        self, address: Address, *, commands: int = 8, redis: Redis | None = None, timeout: float | None = None
+    ) -> None:
         self.address = address
         self._own = redis is None
         _check_given(redis)
-        self.commands = redis or _sync(address, commands, SOCKET_SECONDS)
-        self.blocking = redis or _sync(address, 1, BLOCK_SECONDS + SOCKET_SECONDS)
-        self.subscriptions = redis or _sync(address, 1, SOCKET_SECONDS)
+        seconds = _socket_seconds(timeout)
+        self.commands = redis or _sync(address, commands, seconds)
+        self.blocking = redis or _sync(address, 1, seconds, block=BLOCK_SECONDS)
+        self.subscriptions = redis or _sync(address, 1, seconds)
 
     def rejoin(self) -> None:
         """Start a local server again that died: nobody else would. Any other server has its own keepers."""
@@ -62,12 +70,15 @@ class Connections:
 class AsyncConnections:
     """The asyncio twin of `Connections`."""
 
-    def __init__(self, address: Address, *, commands: int = 8, redis: Redis | None = None) -> None:
+    def __init__(
+        self, address: Address, *, commands: int = 8, redis: Redis | None = None, timeout: float | None = None
+    ) -> None:
         self.address = address
         self._own = redis is None
         _check_given(redis)
-        self.commands = redis or _async(address, commands)
-        self.subscriptions = redis or _async(address, 1)
+        seconds = _socket_seconds(timeout)
+        self.commands = redis or _async(address, commands, seconds)
+        self.subscriptions = redis or _async(address, 1, seconds)
 
     def rejoin(self) -> None:
         """Start a local server again that died, as `Connections.rejoin` does."""
@@ -94,7 +105,11 @@ def _check_given(redis: Redis | None) -> None:
         )
 
 
-def _sync(address: Address, size: int, socket_seconds: float) -> Redis:
+def _socket_seconds(timeout: float | None) -> float:
+    return SOCKET_SECONDS if timeout is None else min(SOCKET_SECONDS, max(timeout, SHORTEST_SECONDS))
+
+
+def _sync(address: Address, size: int, seconds: float, *, block: float = 0.0) -> Redis:
     import redis.connection
     from redis.backoff import NoBackoff
     from redis.retry import Retry
@@ -103,12 +118,12 @@ def _sync(address: Address, size: int, socket_seconds: float) -> Redis:
         import fakeredis
 
         return cast("Redis", fakeredis.FakeRedis(server=_memory_server(address.url)))
-    settings = {**_settings(redis.connection.AbstractConnection, socket_seconds), "retry": Retry(NoBackoff(), 0)}
+    settings = {**_settings(redis.connection.AbstractConnection, seconds, block), "retry": Retry(NoBackoff(), 0)}
     pool = redis.BlockingConnectionPool.from_url(address.url, max_connections=size, **settings)
     return cast("Redis", redis.Redis(connection_pool=pool))
 
 
-def _async(address: Address, size: int) -> Redis:
+def _async(address: Address, size: int, seconds: float) -> Redis:
     import redis.asyncio.connection
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -117,18 +132,15 @@ def _async(address: Address, size: int) -> Redis:
         import fakeredis
 
         return cast("Redis", fakeredis.FakeAsyncRedis(server=_memory_server(address.url)))
-    settings = {
-        **_settings(redis.asyncio.connection.AbstractConnection, SOCKET_SECONDS),
-        "retry": Retry(NoBackoff(), 0),
-    }
+    settings = {**_settings(redis.asyncio.connection.AbstractConnection, seconds), "retry": Retry(NoBackoff(), 0)}
     pool = redis.asyncio.BlockingConnectionPool.from_url(address.url, max_connections=size, **settings)
     return cast("Redis", redis.asyncio.Redis(connection_pool=pool))
 
 
-def _settings(connection_class: type[Any], socket_seconds: float) -> dict[str, Any]:
+def _settings(connection_class: type[Any], seconds: float, block: float = 0.0) -> dict[str, Any]:
     settings: dict[str, Any] = {
-        "socket_timeout": socket_seconds,
-        "socket_connect_timeout": SOCKET_SECONDS,
+        "socket_timeout": block + seconds,
+        "socket_connect_timeout": seconds,
         "protocol": 2,  # nothing here needs RESP3, and some proxies refuse its HELLO
         "client_name": f"taskpy:{socket.gethostname()}:{os.getpid()}".replace(" ", "_"),
     }

@@ -66,14 +66,16 @@ class Outage:
             self._since = time.monotonic()
         logger.warning("redis does not answer, trying again: server=%s error=%s", self.server, error)
 
-    def ends(self) -> None:
-        """Note that a call was answered. Cheap when nothing was wrong."""
+    def ends(self, asked: float) -> None:
+        """Note that a call made at the moment `asked` (monotonic) was answered. Cheap when nothing was wrong."""
         if self._since is None:
             return
         with self._lock:
-            since, self._since = self._since, None
-        if since is not None:
-            logger.info("redis answers again: server=%s after=%.1fs", self.server, time.monotonic() - since)
+            since = self._since
+            if since is None or asked < since:  # an answer that was on its way when the server fell silent
+                return
+            self._since = None
+        logger.info("redis answers again: server=%s after=%.1fs", self.server, time.monotonic() - since)
 
 
 class Patience:

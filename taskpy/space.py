@@ -89,7 +89,10 @@ class Space:
     def _connect(self) -> "Broker":
         from taskpy.broker import Broker  # redis is only imported where somebody talks to it
 
-        return Broker(Connections(self.address, commands=self._connections, redis=self._redis), timeout=self._timeout)
+        connections = Connections(
+            self.address, commands=self._connections, redis=self._redis, timeout=self._timeout
+        )
+        return Broker(connections, timeout=self._timeout)
 
     def _reset(self) -> None:
         """Forget what belongs to the parent process."""

@@ -171,7 +171,6 @@ class Subscriber:
         if message["type"] == "subscribe":
             entry.confirmed.set()
         elif message["type"] == "message":
-            self._outage.ends()
             entry.nudge.give()
             for callback in callbacks:
                 try:

@@ -103,7 +103,9 @@ class Story:
         deadline = Deadline(demo_stage.PATIENCE_SECONDS)
         for package, task in tasks.items():
             if not task.wait(deadline.left()):
-                raise DemoFailed(f"{package} is {task.state} after {demo_stage.PATIENCE_SECONDS:g} s; it should have ended")
+                raise DemoFailed(
+                    f"{package} is {task.state} after {demo_stage.PATIENCE_SECONDS:g} s; it should have ended"
+                )
         self._say("end", f"all {len(tasks)} tasks have ended")
 
     def _check(self, checks: Checks) -> None:

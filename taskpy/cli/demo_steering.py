@@ -79,7 +79,7 @@ class Steering:
     def _stop_one_of(self, tasks: list[RemoteTask[Any]]) -> None:
         for task in tasks:
             began = time.monotonic()
-            if task.stop(reason=REASON) == "stopped":
+            if task.stop(reason=REASON, timeout=ANSWER_SECONDS) == "stopped":
                 _say("stop", f'{task.args[0]}: "{REASON}"')
                 _say("", f"  stopped {1000 * (time.monotonic() - began):.0f} ms later")
                 self._facts.stopped = task.id

@@ -1,0 +1,259 @@
+"""The documents tell the truth: their code runs, their links lead somewhere, and what they list is complete.
+
+Of a document's ```python blocks, one that begins with `# name.py` is that file; the rest is one script, run from top to
+bottom. A line `expression  # -> text` in it says how the value looks. `$ taskpy-worker ...` in a ```console block is a
+worker that runs meanwhile. Redis is a local server of the test's own.
+"""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+from taskpy_worker.__main__ import main as worker_command
+
+from taskpy import embedded
+from taskpy.keys import Keys
+from tests.system.waiting import until
+from tests.test_architecture import FLOORS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+
+# The script's lines keep their numbers, so that a traceback points into the document.
+RUN = """
+import sys
+
+def shown(value, text):
+    assert text in (repr(value), repr(value)[1:-1]), f"it says {text}, and is {value!r}"
+
+exec(compile(sys.stdin.read(), sys.argv[1], "exec"), {"__name__": "__main__", "shown": shown})
+"""
+
+
+@dataclass
+class Block:
+    """A fenced block: its language, the number of its first line, and its lines."""
+
+    language: str
+    first: int
+    lines: list[str]
+
+    @property
+    def file(self):
+        """The name of the file that it is, if it is one."""
+        found = re.fullmatch(r"# ([\w/]+\.py)", self.lines[0]) if self.lines else None
+        return found and found[1]
+
+
+def blocks_of(path):
+    block = None
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if block is None and line.startswith("```"):
+            block = Block(line.removeprefix("```"), number + 1, [])
+        elif block is not None and line == "```":
+            yield block
+            block = None
+        elif block is not None:
+            block.lines.append(line)
+    assert block is None, f"a block of {path.name} does not end"
+
+
+def script_of(blocks):
+    lines = []
+    for block in blocks:
+        if block.language == "python" and not block.file:
+            lines += [""] * (block.first - 1 - len(lines))
+            lines += [re.sub(r"^( *)(\S.*?)\s+# -> (.+)$", shown, line) for line in block.lines]
+    return "\n".join(lines)
+
+
+def shown(found):
+    indent, expression, text = found.groups()
+    return f"{indent}shown({expression}, {text!r})"
+
+
+def workers_of(blocks):
+    for block in blocks:
+        for line in block.lines if block.language == "console" else ():
+            if line.startswith("$ taskpy-worker "):
+                yield shlex.split(line.removeprefix("$ taskpy-worker "), comments=True)
+
+
+class Stage:
+    """A folder with a document's files, and its workers."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.home = folder / "home"
+        self.workers = []
+        paths = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "worker")])
+        ours = {"TASKPY_HOME": str(self.home), "TASKPY_EMBEDDED_GRACE": "1", "PYTHONPATH": paths}
+        if server := os.environ.get("TASKPY_TEST_SERVER"):
+            ours["TASKPY_REDIS_SERVER"] = server
+        named = {name for name in os.environ if name.startswith("TASKPY_") or name == "REDIS_URL"}
+        self.environment = {name: value for name, value in os.environ.items() if name not in named} | ours
+
+    def start_worker(self, options):
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "taskpy_worker", *options],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+        self.workers.append(worker)
+        until(lambda: "is ready" in log.read_text() or worker.poll() is not None, log.read_text)
+        assert worker.poll() is None, log.read_text()
+
+    def run(self, script, name):
+        command = [sys.executable, "-W", "error", "-c", RUN, name]
+        return subprocess.run(
+            command,
+            input=script,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def close(self):
+        for worker in self.workers:
+            worker.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            worker.wait(60)
+        embedded.stop(self.home)
+
+
+@pytest.fixture
+def stage(tmp_path):
+    made = Stage(tmp_path)
+    yield made
+    made.close()
+
+
+@every_document
+def test_the_code_runs(stage, path):
+    blocks = list(blocks_of(path))
+    for block in blocks:
+        if block.file:
+            (stage.folder / block.file).write_text("\n".join(block.lines))
+    for options in workers_of(blocks):
+        stage.start_worker(options)
+
+    done = stage.run(script_of(blocks), path.name)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wrong_value_is_noticed(stage):
+    assert stage.run(script_of([Block("python", 1, ["1 + 1  # -> 2"])]), "right").returncode == 0
+
+    wrong = stage.run(script_of([Block("python", 7, ["1 + 1  # -> 3"])]), "wrong")
+
+    assert wrong.returncode == 1
+    assert "line 7" in wrong.stderr
+    assert "it says 3, and is 2" in wrong.stderr
+
+
+# -- what they refer to -------------------------------------------------------------------------
+
+
+def heading_ids(path):
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@every_document
+def test_links_lead_somewhere(path):
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", path.read_text())
+
+    for file, anchor in links:
+        there = (path.parent / file) if file else path
+        assert there.exists(), f"{file} is not there"
+        assert not anchor or anchor in heading_ids(there), f"{file} has no heading #{anchor}"
+
+
+def test_the_tests_that_are_named_are_there():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "guarantees.md").read_text()))
+    defined = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+
+    assert named
+    assert named - defined == set()
+
+
+# -- what they list -----------------------------------------------------------------------------
+
+
+def text_of(name):
+    return (ROOT / "docs" / name).read_text()
+
+
+@pytest.mark.parametrize("folder", [ROOT / "taskpy", ROOT / "worker" / "taskpy_worker"], ids=lambda path: path.name)
+def test_the_architecture_names_every_module(folder):
+    named = set(re.findall(r"`([\w/]+\.py)`", text_of("architecture.md")))
+    modules = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if path.name != "__init__.py"}
+
+    assert modules - named == set()
+
+
+def test_the_architecture_names_no_module_that_is_gone():
+    named = set(re.findall(r"`([\w/]+\.py)`", text_of("architecture.md")))
+    folders = (ROOT, ROOT / "taskpy", ROOT / "worker" / "taskpy_worker")
+
+    assert {name for name in named if not any((folder / name).exists() for folder in folders)} == set()
+
+
+def test_the_protocol_names_every_script():
+    said = text_of("protocol.md")
+
+    missing = {path.stem for path in (ROOT / "taskpy" / "lua").rglob("*.lua") if f"`{path.stem}`" not in said}
+
+    assert missing == set()
+
+
+def test_the_protocol_names_every_key():
+    keys = Keys("namespace")
+    made = [getattr(keys, name) for name in vars(Keys) if not name.startswith("_") and callable(getattr(keys, name))]
+    names = {"queue": "<queue>", "id": "<id>", "wid": "<wid>"}
+    said = text_of("protocol.md")
+
+    for key in made:
+        parameters = key.__code__.co_varnames[1 : key.__code__.co_argcount]
+        written = key(*(names[name] for name in parameters)).removeprefix("{namespace}:")
+        assert f"`{written}`" in said, f"{written} is not in the table of keys"
+
+
+def test_operating_explains_every_option_of_the_worker():
+    said = text_of("operating.md")
+    options = [name for option in worker_command.params if isinstance(option, click.Option) for name in option.opts]
+
+    assert len(options) > 8
+    assert {name for name in options if f"`{name}`" not in said} - {"--version"} == set()
+
+
+def test_operating_explains_every_variable():
+    read = set(re.findall(r"\b((?:TASKPY_|REDIS_|NO_)[A-Z_]+)\b", (ROOT / "taskpy" / "settings.py").read_text()))
+
+    assert len(read) > 5
+    assert {name for name in read if f"`{name}`" not in text_of("operating.md")} == set()
+
+
+@pytest.mark.parametrize("floor", range(4))
+def test_the_architecture_agrees_on_the_floors(floor):
+    section = text_of("architecture.md").partition(f"**Floor {floor},")[2].partition(f"**Floor {floor + 1},")[0]
+
+    assert sorted(re.findall(r"`(\w+)\.py`", section)) == sorted(FLOORS[floor].split())
