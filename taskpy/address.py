@@ -67,7 +67,22 @@ def resolve(url: str | None, settings: Settings) -> Address:
         raise errors.BadArguments(f"{shown(given)!r} is not a Redis URL; taskpy knows {known}")
     if scheme == "embedded":
         return _local(settings, _folder(given) or settings.home)
+    _check(given)
     return Address(given, source)
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL holds a password."""
+    return shown(url) != url
+
+
+def _check(url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:  # its text may quote a part of the password
+        raise errors.BadArguments(
+            f"{shown(url)!r} has no host and port that can be read; in a password, write each of / @ : as %2F %40 %3A"
+        ) from None
 
 
 def find(url: str | None, settings: Settings, *, given: bool) -> Address:

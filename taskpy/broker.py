@@ -98,17 +98,18 @@ class Broker:
 
     def _until_answered(self, send: Callable[[], T]) -> T:
         patience: Patience | None = None
+        began = asked = time.monotonic()
         while True:
-            asked = time.monotonic()
             try:
                 answer = send()
             except (redis.RedisError, OSError) as error:
-                patience = patience or Patience(self.outage, self._timeout)
+                patience = patience or Patience(self.outage, self._timeout, began)
                 pause = patience.pause_after(error)
                 if self._closed:
                     raise errors.Unreachable("this client was closed") from error
                 self._connections.rejoin()
                 time.sleep(pause)
+                asked = time.monotonic()
             else:
                 self.outage.ends(asked)
                 return answer

@@ -1,6 +1,7 @@
 """The door to Redis for coroutines: the asyncio twin of `broker` and `subscriber`. It sends; all else is shared."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -64,15 +65,16 @@ class AsyncBroker:
 
     async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
         patience: Patience | None = None
+        began = asked = time.monotonic()
         while True:
-            asked = time.monotonic()
             try:
                 answer = decode(await send())
             except (redis.RedisError, OSError) as error:
-                patience = patience or Patience(self.outage, self._timeout)
+                patience = patience or Patience(self.outage, self._timeout, began)
                 pause = patience.pause_after(error)
                 self._connections.rejoin()
                 await asyncio.sleep(pause)
+                asked = time.monotonic()
             else:
                 self.outage.ends(asked)
                 return answer

@@ -8,6 +8,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from taskpy import call
+from taskpy.spec import Outcome
+
 logger = logging.getLogger("taskpy.task")
 
 T = TypeVar("T")
@@ -34,6 +37,11 @@ class EventLoop:
                 self._pid = os.getpid()
                 threading.Thread(target=_run, args=(self._loop,), name=self._name, daemon=True).start()
             return self._loop
+
+
+def outcome_in(future: Future[Outcome]) -> Outcome:
+    """What came of a task's coroutine; one that was cancelled before its first step had no chance to say it."""
+    return call.outcome_of(asyncio.CancelledError()) if future.cancelled() else future.result()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -40,6 +40,8 @@ class RedisLine:
         self._final: Status | None = None
         self._queue = None if task is None else task.queue
         self._early: list[bytes] = []  # messages from before the start
+        self._starting = flow.Turn()  # held while it is being submitted: others wait for what came of it
+        self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
 
     # -- state ----------------------------------------------------------------------------------
@@ -78,15 +80,19 @@ class RedisLine:
 
     def start(self) -> flow.Flow[None]:
         """Submit the task; raises `SubmitUncertain` when Redis does not say whether it has it: start it again."""
-        if self._task is None or self._local is not State.NEW:
-            raise errors.AlreadyStarted
+        yield from self._starting.take()
         try:
+            if self._task is None or self._local is not State.NEW:
+                raise errors.AlreadyStarted
             yield self.submission()
+            self.submitted()
         except errors.Unreachable as error:
+            self._uncertain = True
             raise errors.SubmitUncertain(
                 self.id, f"task {self.id} may have been accepted, or not: {error}; start() it again, it runs once"
             ) from error
-        self.submitted()
+        finally:
+            self._starting.give()
 
     def submission(self) -> ops.Op[str]:
         """The op that submits the task."""
@@ -112,14 +118,25 @@ class RedisLine:
 
     def stop(self, reason: str | None) -> flow.Flow[None]:
         """Ask the task to stop; one that was never submitted never will be."""
-        if self._local is not None:
-            self._local = State.STOPPED
-            return
+        yield from self._starting.take()
+        try:
+            if self._local is None or self._uncertain:
+                yield from self._stop(reason)
+            else:
+                self._local = State.STOPPED
+        finally:
+            self._starting.give()
+
+    def _stop(self, reason: str | None) -> flow.Flow[None]:
         if self._final is not None:
             return
         queue = yield from self._located()
         answer: str = yield ops.stop(self._keys, id=self.id, queue=queue, reason=reason or "")
-        if answer == "unknown":
+        if answer != "unknown":
+            self._local = None
+        elif self._local is not None:
+            self._local = State.STOPPED  # the uncertain submit did not arrive
+        else:
             raise self._not_found()
 
     # -- mail -----------------------------------------------------------------------------------
@@ -128,10 +145,12 @@ class RedisLine:
         """Put a message into the inbox; before the start it waits here."""
         body = codec.dump_message(data)
         if self._local is State.NEW:
-            if len(self._early) >= spec.INBOX_LIMIT:
-                return FULL
-            self._early.append(body)
-            return State.NEW
+            yield from self._starting.take()
+            try:
+                if self._local is State.NEW:
+                    return self._keep(body)
+            finally:
+                self._starting.give()
         return (yield from self._send(body))
 
     def read(self, index: int) -> flow.Flow[Mail]:
@@ -146,6 +165,16 @@ class RedisLine:
     def opened(self, message: bytes) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
         return codec.load_message(message).data
+
+    def _keep(self, body: bytes) -> State | Full:
+        if self._uncertain:  # the task may be there already, with the messages of then
+            raise errors.SubmitUncertain(
+                self.id, f"it is not known whether task {self.id} was accepted; start() it again before you send to it"
+            )
+        if len(self._early) >= spec.INBOX_LIMIT:
+            return FULL
+        self._early.append(body)
+        return State.NEW
 
     def _send(self, body: bytes) -> flow.Flow[State | Full]:
         if self._local is not None:

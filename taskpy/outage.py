@@ -79,12 +79,12 @@ class Outage:
 
 
 class Patience:
-    """How long one call goes on trying: `timeout` seconds, or for ever with None."""
+    """How long one call goes on trying: `timeout` seconds from the moment `began` (monotonic), or for ever with None."""
 
-    def __init__(self, outage: Outage, timeout: float | None) -> None:
+    def __init__(self, outage: Outage, timeout: float | None, began: float) -> None:
         self._outage = outage
         self._timeout = timeout
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline = None if timeout is None else began + timeout
         self._failures = 0
 
     def pause_after(self, error: Exception) -> float:

@@ -89,9 +89,7 @@ class Space:
     def _connect(self) -> "Broker":
         from taskpy.broker import Broker  # redis is only imported where somebody talks to it
 
-        connections = Connections(
-            self.address, commands=self._connections, redis=self._redis, timeout=self._timeout
-        )
+        connections = Connections(self.address, commands=self._connections, redis=self._redis, timeout=self._timeout)
         return Broker(connections, timeout=self._timeout)
 
     def _reset(self) -> None:

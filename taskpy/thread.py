@@ -112,7 +112,7 @@ class Task(LocalHandle[R]):
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
 
         def done(future: "Future[Outcome]") -> None:
-            self._thread_line.ended(future.result())
+            self._thread_line.ended(eventloop.outcome_in(future))
 
         eventloop.local.spawn(call.run_async(self._function, inside_aio.Task(run, self._thread_line.mailbox)), done)
 

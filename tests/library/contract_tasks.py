@@ -6,6 +6,7 @@ A module of its own, on pytest's `pythonpath`, so that child processes and worke
 import builtins
 import os
 import queue
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ class Point:
 
     x: int
     y: int
+
+
+class Stranger:
+    """A type that only the process registers that runs `give_stranger`."""
 
 
 class KnownError(Exception):
@@ -82,6 +87,15 @@ def unsendable(t):
 @task
 def send_unsendable(t):
     t.send([1, object()])
+
+
+@task
+def give_stranger(t):
+    taskpy.register_type(Stranger, encode=lambda stranger: None, decode=lambda nothing: Stranger())
+    t.send("before")
+    t.send(Stranger())
+    t.send("after")
+    return Stranger()
 
 
 @task
@@ -307,6 +321,24 @@ def tell_pid_and_ignore_stop(t, gate):
 
 
 @task
+def die_after_sending(t, count):
+    for number in range(count):
+        t.send(number)
+    os._exit(7)
+
+
+@task
+def die_and_leave_a_child(t):
+    # Forked without exec, as some libraries do: it holds every file descriptor of this process.
+    child = os.fork()
+    if child == 0:
+        time.sleep(GATE_SECONDS)
+        os._exit(0)
+    t.send(child)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task
 def in_process(t, value):
     child = taskpy.ProcessTask(give, value)
     child.start()
@@ -319,15 +351,69 @@ def submit_another(t, value):
 
 
 @task
+def receive_one(t):
+    received = None
+    while not (received or t.stopped()):
+        try:
+            received = t.recv(timeout=0.1)
+        except queue.Empty:
+            continue
+    return received
+
+
+@task
+def receive_one_and_hold(t, gate):
+    message = t.recv()
+    t.send(message)
+    wait_for(gate)
+    return message
+
+
+@taskpy.controller(taskpy.wait_until_done)
+@task
+def controlled(t, value):
+    return value
+
+
+@task
 def add_to_prev(t):
     return t.prev + 1
 
 
 @task
-def fail_at(t, number):
-    if t.prev == number:
-        raise ValueError(f"link {number}")
+def fail_at_two(t):
+    if t.prev == 2:
+        raise ValueError("link 2")
     return t.prev + 1
+
+
+# -- the ancestor's -----------------------------------------------------------------------------
+
+
+@task
+def simple_task(t):
+    assert t.args[0] == "hello"
+    assert t.kwargs["world"] == "world"
+    while not t.stopped():
+        time.sleep(0.01)
+    return "done."
+
+
+@task
+def sleep_task(t):
+    secs = t.recv()
+    time.sleep(int(secs))
+
+
+@task
+def delayed_task(t):
+    time.sleep(t.kwargs["delay"])
+    return "done."
+
+
+@task
+def exception_task(t):
+    raise Exception(t.args[0])  # noqa: TRY002 - as in the example
 
 
 @task

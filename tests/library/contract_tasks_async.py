@@ -6,8 +6,9 @@ import os
 import queue
 import time
 
-import taskpy
 from contract_tasks import GATE_SECONDS, KnownError, UnknownError, is_open
+
+import taskpy
 from taskpy import task
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import contract_tasks_async
+
 import taskpy
 from taskpy import aio
 from taskpy.errors import TaskEnded
@@ -90,12 +91,12 @@ class Awaited:
     @property
     def args(self) -> Any:
         """As of the task."""
-        return self._refreshed().args
+        return self.task.args
 
     @property
     def kwargs(self) -> Any:
         """As of the task."""
-        return self._refreshed().kwargs
+        return self.task.kwargs
 
     @property
     def state(self) -> Any:

@@ -4,9 +4,10 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import taskpy
-from taskpy import errors, spec
+from taskpy import address, errors, spec
 from taskpy.settings import Settings
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
@@ -39,13 +40,18 @@ UNREACHABLE = 4
 )
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.version_option(taskpy.__version__, prog_name="taskpy-worker")
-def main(modules: tuple[str, ...], namespace: str | None, log_level: str, **options: Any) -> None:
+@click.pass_context
+def main(
+    context: click.Context, /, modules: tuple[str, ...], namespace: str | None, log_level: str, **options: Any
+) -> None:
     """Run the tasks that MODULES define: `package.module`, or `package.module:function` for one plain function.
 
     The first SIGTERM or Ctrl-C drains: nothing new is claimed, running tasks get their grace time and are then given
     back. The second one gives everything back and ends at once.
     """
     log.set_up(log_level)
+    if context.get_parameter_source("url") is ParameterSource.COMMANDLINE and address.has_password(options["url"]):
+        raise click.UsageError("a password on the command line shows in the process list; use TASKPY_REDIS_URL instead")
     try:
         config = WorkerConfig(
             modules=modules, namespace=namespace or Settings.from_env().namespace, log_level=log_level, **options

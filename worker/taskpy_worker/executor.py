@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from taskpy import call, codec, errors, flow, inside_aio, ops
+from taskpy import call, codec, errors, eventloop, flow, inside_aio, ops
 from taskpy.answers import Started
 from taskpy.eventloop import EventLoop
 from taskpy.inside import Inside, Run
@@ -163,7 +163,7 @@ class Executor:
 
     def _run_on_loop(self, registered: Registered, run: Run, attempt: Attempt, mailbox: RedisMailbox) -> None:
         def done(future: "Future[Outcome]") -> None:
-            self._settler.settle(attempt, future.result())
+            self._settler.settle(attempt, eventloop.outcome_in(future))
 
         inside = inside_aio.Task(run, mailbox, self._perform_async)
         self._loop.spawn(call.run_async(registered.function, inside), done)

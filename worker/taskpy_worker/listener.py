@@ -36,10 +36,13 @@ class Listener:
     def tick(self, data: bytes) -> None:
         """Take one message: `<id> <messages received>`, with ` stop` behind it when the task is to stop."""
         id, _, rest = data.decode(errors="replace").partition(" ")
+        number, _, wish = rest.partition(" ")
+        if not number.isdecimal():
+            logger.debug("not understood: channel=%s message=%.200r", self._channel, data)
+            return
         if id == NONCE:
-            self.heard = int(rest)
+            self.heard = int(number)
             return
         attempt = self._executor.find(id)
         if attempt is not None and attempt.mailbox is not None:
-            received, _, wish = rest.partition(" ")
-            attempt.mailbox.hear(int(received), stopping=wish == "stop")
+            attempt.mailbox.hear(int(number), stopping=wish == "stop")

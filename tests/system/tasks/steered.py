@@ -4,6 +4,7 @@ Each function writes its start and its end into the ledger, a file that Redis kn
 """
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -126,6 +127,16 @@ def chatter(t, folder):
         time.sleep(0.02)
     note(t, "end")
     return sent
+
+
+@task
+def holds_the_gil(t, seconds):
+    """Sleep in C with the GIL held at the first start: no other thread of the process can do anything."""
+    note(t, "start")
+    if t.attempt == 1:
+        ctypes.PyDLL(None).sleep(seconds)
+    note(t, "end")
+    return t.attempt
 
 
 @task

@@ -1,0 +1,78 @@
+"""A worker over fakeredis that does nothing by itself: a test turns its duties one tick at a time."""
+
+import fakeredis
+import pytest
+from taskpy_worker.config import WorkerConfig
+from taskpy_worker.worker import Worker
+
+from taskpy import Client, ops, pages
+from taskpy.space import Space
+from tests.worker import functions
+
+LEASE = 15.0
+#: How long a tick may wait for something that a thread of a task is about to bring.
+PATIENCE_SECONDS = 10.0
+
+
+class Rig:
+    """One namespace on a fakeredis server of its own, and its workers."""
+
+    def __init__(self):
+        self.server = fakeredis.FakeServer(version=(7, 0))
+        self.raw = fakeredis.FakeRedis(server=self.server)
+        self.client = Client(redis=self.raw, namespace="test")
+        self.keys = self.client.space.keys
+        self.run = self.client.space.broker.run
+        self.spaces = [self.client.space]
+        self.run(ops.agree(self.keys, version=ops.VERSION, lease=LEASE))
+
+    def worker(self, wid="w1", **options):
+        """A worker that has joined; its duties do nothing until they are ticked."""
+        space = Space(redis=fakeredis.FakeRedis(server=self.server), namespace="test", timeout=PATIENCE_SECONDS)
+        self.spaces.append(space)
+        self.run(ops.join(self.keys, wid=wid, lease=LEASE))
+        worker = Worker(WorkerConfig(**options), space, wid=wid, lease=LEASE)
+        worker.claimer.tick(0.01)  # the first claim waits for a bell; from now on it knows that nothing is there
+        return worker
+
+    def submit(self, name, *args, **options):
+        """Submit one of the functions."""
+        return self.client.options(**options).of(name).submit(*args)
+
+    def look(self, task):
+        """All that Redis knows of a task."""
+        return self.run(pages.look(self.keys, id=task.id))
+
+    def held(self, wid="w1"):
+        """What Redis says that a worker holds."""
+        return self.run(ops.held(self.keys, wid=wid)).tokens
+
+    def events(self, task):
+        """The words of a task's events."""
+        return [event.word for event in self.client.events(task.id)]
+
+    def fall_silent(self, wid):
+        """Let a worker have been silent for longer than its lease."""
+        self.raw.zadd(self.keys.lease(), {wid: 1})
+
+    def close(self):
+        for space in self.spaces:
+            space.close()
+
+
+@pytest.fixture
+def rig():
+    made = Rig()
+    yield made
+    functions.GATE.set()
+    made.close()
+    functions.forget()
+
+
+def settle(worker, count=1):
+    """Turn the settler until it has told Redis of so many endings."""
+    settled = 0
+    while settled < count:
+        told = worker.settler.tick(PATIENCE_SECONDS)
+        assert told, f"{settled} of {count} tasks have ended"
+        settled += told

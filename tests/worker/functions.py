@@ -1,0 +1,105 @@
+"""What the workers of these tests run."""
+
+import asyncio
+import sys
+import threading
+
+import taskpy
+from taskpy import task
+
+#: `waits` waits for it.
+GATE = threading.Event()
+#: Who has begun, by id and attempt, in order.
+BEGUN = []
+#: What goes wrong next in `fails`.
+FAULT = []
+
+
+def forget():
+    """Make everything as it was."""
+    GATE.clear()
+    BEGUN.clear()
+    FAULT.clear()
+
+
+@task(name="returns")
+def returns(t, value=None):
+    BEGUN.append((t.id, t.attempt))
+    return value
+
+
+@task(name="returns_async")
+async def returns_async(t, value=None):
+    BEGUN.append((t.id, t.attempt))
+    return value
+
+
+@task(name="waits")
+def waits(t):
+    """Go on, whatever happens, until the gate opens."""
+    BEGUN.append((t.id, t.attempt))
+    GATE.wait(30)
+    return "waited"
+
+
+@task(name="listens")
+def listens(t):
+    BEGUN.append((t.id, t.attempt))
+    return list(t)
+
+
+@task(name="listens_async")
+async def listens_async(t):
+    BEGUN.append((t.id, t.attempt))
+    return [message async for message in t]
+
+
+@task(name="hands_over", handover=True)
+def hands_over(t):
+    BEGUN.append((t.id, t.attempt))
+    while t.sleep(30):
+        pass
+
+
+@task(name="fails", retries=2, backoff=7.0)
+def fails(t):
+    BEGUN.append((t.id, t.attempt))
+    if FAULT:
+        raise FAULT.pop()
+    raise ValueError("again")
+
+
+@task(name="tuned", restarts=9, keep=77)
+def tuned(t):
+    return None
+
+
+@task(name="retries_itself")
+def retries_itself(t, delay=None):
+    BEGUN.append((t.id, t.attempt))
+    if t.attempt < 3:
+        raise taskpy.Retry(delay=delay)
+    return t.attempt
+
+
+@task(name="ends_the_loop")
+async def ends_the_loop(t, how):
+    """Do what would end an event loop: a sub-task that exits, or a call of its `stop`."""
+
+    async def exits():
+        sys.exit("enough")
+
+    if how == "exit":
+        await asyncio.create_task(exits())
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0)
+
+
+@task(name="cancels_all")
+async def cancels_all(t):
+    """Cancel whatever else the loop has, once it has been asked to begin something."""
+    BEGUN.append((t.id, t.attempt))
+    GATE.wait(30)
+    await asyncio.sleep(0)
+    for other in asyncio.all_tasks() - {asyncio.current_task()}:
+        other.cancel()

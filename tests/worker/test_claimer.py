@@ -1,0 +1,260 @@
+"""The claimer takes what there are slots for, and nothing when it should not."""
+
+import threading
+import time
+
+import pytest
+
+from taskpy import errors, ops
+from tests.worker import functions
+from tests.worker.conftest import settle
+
+#: A block time that no test waits for.
+LONG = 30.0
+
+
+def in_a_thread(step):
+    """Run a step beside the test; the answer waits for its end."""
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+
+    def joined():
+        thread.join(10)
+        return not thread.is_alive()
+
+    return joined
+
+
+def test_it_claims_no_more_than_there_are_free_slots(rig):
+    worker = rig.worker(concurrency=3)
+    for _ in range(5):
+        rig.submit("waits")
+
+    for _ in range(3):
+        worker.claimer.tick(0.01)
+
+    assert len(rig.held()) == 3
+    assert worker.executor.free == 0
+    assert rig.client.queues() == {"default": 2}
+
+
+def test_a_slot_that_is_free_again_is_filled(rig):
+    worker = rig.worker(concurrency=1)
+    rig.submit("returns")
+    rig.submit("returns")
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert len(functions.BEGUN) == 2
+
+
+def test_without_a_free_slot_it_waits_for_one_and_asks_redis_nothing(rig, monkeypatch):
+    worker = rig.worker(concurrency=1)
+    rig.submit("waits")
+    worker.claimer.tick(LONG)
+    rig.submit("waits")
+    monkeypatch.setattr(worker.claimer, "_space", None)  # whoever asks fails
+
+    assert worker.claimer.tick(0.01) == 0.0
+
+
+def test_a_freed_slot_wakes_it(rig):
+    worker = rig.worker(concurrency=1)
+    rig.submit("waits")
+    worker.claimer.tick(LONG)
+    second = rig.submit("returns")
+    claimed = in_a_thread(lambda: worker.claimer.tick(LONG))
+
+    functions.GATE.set()
+    settle(worker)
+
+    assert claimed()
+    settle(worker)
+    assert second.result is None
+    assert second.state == "succeeded"
+
+
+def test_it_takes_at_most_one_batch_so_that_others_get_some(rig):
+    worker = rig.worker(concurrency=100)
+    for _ in range(40):
+        rig.submit("waits")
+
+    worker.claimer.tick(LONG)
+
+    assert len(rig.held()) == 16
+
+
+def test_after_a_full_batch_it_does_not_wait_for_a_bell(rig):
+    worker = rig.worker(concurrency=100)
+    for _ in range(20):
+        rig.submit("waits")
+    worker.claimer.tick(LONG)
+    rig.raw.delete(rig.keys.bell("default"))
+
+    began = time.monotonic()
+    worker.claimer.tick(LONG)
+
+    assert len(rig.held()) == 20
+    assert time.monotonic() - began < LONG / 2
+
+
+def test_a_lost_bell_costs_one_block_time(rig):
+    worker = rig.worker()
+    rig.submit("waits")
+    rig.raw.delete(rig.keys.bell("default"))
+
+    worker.claimer.tick(0.05)
+
+    assert len(rig.held()) == 1
+
+
+def test_queues_are_served_in_their_order(rig):
+    worker = rig.worker(queues=("high", "low"), concurrency=3)
+    low = [rig.submit("waits", queue="low") for _ in range(2)]
+    high = [rig.submit("waits", queue="high") for _ in range(2)]
+
+    worker.claimer.tick(LONG)
+
+    assert set(rig.held()) == {high[0].id, high[1].id, low[0].id}
+
+
+def test_a_task_that_was_stopped_in_its_queue_takes_no_slot(rig):
+    worker = rig.worker()
+    stopped = rig.submit("waits")
+    stopped.stop()
+
+    worker.claimer.tick(LONG)
+
+    assert worker.executor.held() == rig.held() == {}
+    assert functions.BEGUN == []
+
+
+def test_what_is_no_id_is_dropped_and_the_rest_is_served(rig):
+    worker = rig.worker()
+    rig.raw.lpush(rig.keys.queue("default"), b"\xff\x00 {garbage}", b"", b"#", b"unknown-id")
+    task = rig.submit("returns", "fine")
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.result == "fine"
+    assert worker.executor.held() == rig.held() == {}
+
+
+def test_paused_it_claims_nothing(rig):
+    worker = rig.worker()
+    rig.submit("waits")
+
+    worker.claimer.pause()
+    worker.claimer.tick(0.01)
+
+    assert rig.held() == {}
+    assert rig.raw.llen(rig.keys.bell("default")) == 1
+
+
+def test_a_bell_that_it_took_and_cannot_use_rings_again(rig, monkeypatch):
+    worker = rig.worker()
+    rig.submit("waits")
+    pop = worker.claimer._space.broker.pop
+
+    def pop_and_pause(*args):
+        rung = pop(*args)
+        worker.claimer.pause()
+        return rung
+
+    monkeypatch.setattr(worker.claimer._space.broker, "pop", pop_and_pause)
+    worker.claimer.tick(LONG)
+
+    assert rig.held() == {}
+    assert rig.raw.llen(rig.keys.bell("default")) == 1
+
+
+def test_a_drain_does_not_end_before_the_claim_that_is_under_way(rig, monkeypatch):
+    worker = rig.worker()
+    task = rig.submit("hands_over")
+    under_way, answered = threading.Event(), threading.Event()
+    claim = worker.claimer._claim
+
+    def slow_claim(count):
+        under_way.set()
+        answered.wait(10)
+        claim(count)
+
+    monkeypatch.setattr(worker.claimer, "_claim", slow_claim)
+    claimed = in_a_thread(lambda: worker.claimer.tick(LONG))
+    assert under_way.wait(10)
+    settled = in_a_thread(lambda: settle(worker))
+    drained = in_a_thread(lambda: worker.drain(LONG))
+
+    answered.set()
+
+    assert claimed()
+    assert settled()
+    assert drained()
+    assert rig.held() == {}
+    assert task.state == "queued"
+    assert rig.look(task).lost == 0
+
+
+def test_a_refused_claim_means_that_the_worker_was_lost(rig):
+    worker = rig.worker()
+    rig.run(ops.lose(rig.keys, wid="w1", lease=1, sure=True))
+    rig.submit("waits")
+
+    worker.claimer.tick(LONG)
+
+    assert worker.lost
+    assert worker.executor.held() == {}
+    assert rig.client.queues() == {"default": 1}
+
+
+def test_an_outage_is_no_reason_to_claim_without_a_bell(rig, monkeypatch):
+    worker = rig.worker()
+    rig.submit("waits")
+
+    def away(*_):
+        raise errors.Unreachable
+
+    monkeypatch.setattr(worker.claimer._space.broker, "pop", away)
+    pauses = [worker.claimer.tick(LONG) for _ in range(8)]
+
+    assert rig.held() == {}
+    assert any(pauses)
+    assert max(pauses) <= 1.0
+
+
+def test_one_task_that_cannot_be_begun_does_not_take_the_others_of_its_claim_along(rig, monkeypatch):
+    worker = rig.worker()
+    odd, fine = rig.submit("returns", "odd"), rig.submit("returns", "fine")
+    begin = worker.executor._begin
+
+    def fail_once(started, *args):
+        if started.id == odd.id:
+            raise RuntimeError("can't start new thread")
+        begin(started, *args)
+
+    monkeypatch.setattr(worker.executor, "_begin", fail_once)
+    worker.claimer.tick(LONG)
+    settle(worker, 2)
+
+    assert fine.result == "fine"
+    assert worker.executor.held() == rig.held() == {}
+    assert odd.state == "queued"
+
+
+@pytest.mark.parametrize("answer_lost", [True, False])
+def test_a_claim_is_complete_only_when_its_ids_are_known(rig, monkeypatch, answer_lost):
+    worker = rig.worker()
+    rig.submit("waits")
+    before = worker.claimer.completed
+    if answer_lost:
+        monkeypatch.setattr(worker.executor, "hold", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            worker.claimer.tick(LONG)
+    else:
+        worker.claimer.tick(LONG)
+
+    assert (worker.claimer.completed == before) is answer_lost

@@ -1,0 +1,237 @@
+"""The settler: what an outcome means, and that no end of a task is lost between here and Redis."""
+
+import pytest
+from taskpy_worker.attempt import Attempt
+from taskpy_worker.settler import GiveBack, decide
+
+import taskpy
+from taskpy import errors, failure
+from taskpy.ops import Ending
+from taskpy.retry import Backoff
+from taskpy.spec import Options, Outcome, State, Verdict
+from tests.worker import functions
+from tests.worker.conftest import settle
+from tests.worker.waiting import until
+
+LONG = 30.0
+ERROR = ValueError("no")
+
+
+class Mailbox:
+    def __init__(self, *, stopping):
+        self.stopping = stopping
+
+
+def attempt(*, stopping=False, **options):
+    return Attempt("a", "w1.1", "q", "name", Options(**options), 0, Mailbox(stopping=stopping))
+
+
+def retrying(*, used=0, backoff=0.0):
+    return Attempt("a", "w1.1", "q", "name", Options(retries=9, backoff=backoff), used, Mailbox(stopping=False))
+
+
+# -- what an outcome means ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("made", "outcome", "state"),
+    [
+        (attempt(), Outcome(Verdict.SUCCEEDED, 1), State.SUCCEEDED),
+        (attempt(stopping=True), Outcome(Verdict.SUCCEEDED, 1), State.SUCCEEDED),
+        (attempt(), Outcome(Verdict.STOPPED), State.STOPPED),
+        (attempt(), Outcome(Verdict.FAILED, error=ERROR), State.FAILED),
+        (attempt(retries=2, stopping=True), Outcome(Verdict.FAILED, error=ERROR), State.FAILED),
+        (attempt(retries=2), Outcome(Verdict.FAILED, error=ERROR, final=True), State.FAILED),
+        (attempt(retries=2, stopping=True), Outcome(Verdict.RETRY, error=taskpy.Retry()), State.STOPPED),
+    ],
+)
+def test_an_outcome_that_ends_the_task(made, outcome, state):
+    ending = decide(made, outcome)
+
+    assert isinstance(ending, Ending)
+    assert (ending.id, ending.token, ending.queue, ending.state) == ("a", "w1.1", "q", state)
+
+
+@pytest.mark.parametrize(
+    ("made", "outcome", "back"),
+    [
+        (attempt(), Outcome(Verdict.RELEASED), GiveBack("release")),
+        (attempt(stopping=True), Outcome(Verdict.RELEASED), GiveBack("release")),
+        (attempt(), Outcome(Verdict.LOST), GiveBack("release")),
+        (attempt(), Outcome(Verdict.RETRY, error=taskpy.Retry(), delay=3), GiveBack("retry", delay=3)),
+        (attempt(backoff=7.0), Outcome(Verdict.RETRY, error=taskpy.Retry()), GiveBack("retry", delay=7.0)),
+    ],
+)
+def test_an_outcome_that_gives_the_task_back(made, outcome, back):
+    assert decide(made, outcome) == back
+
+
+@pytest.mark.parametrize(("used", "expected"), [(0, True), (1, True), (2, False), (5, False)])
+def test_a_failure_is_retried_as_often_as_was_said(used, expected):
+    made = Attempt("a", "w1.1", "q", "name", Options(retries=2, backoff=1.0), used, Mailbox(stopping=False))
+
+    decided = decide(made, Outcome(Verdict.FAILED, error=ERROR))
+
+    assert isinstance(decided, GiveBack) is expected
+
+
+def test_a_retry_after_a_failure_keeps_the_exception():
+    back = decide(retrying(), Outcome(Verdict.FAILED, error=ERROR))
+
+    assert isinstance(back, GiveBack)
+    assert isinstance(failure.load_exception(back.error), ValueError)
+
+
+def test_each_retry_waits_longer():
+    backoff = Backoff(first=1, factor=3, cap=20, jitter=0)
+    outcome = Outcome(Verdict.FAILED, error=ERROR)
+    attempts = [retrying(used=used, backoff=backoff) for used in range(4)]
+
+    assert [decide(one, outcome).delay for one in attempts] == [1, 3, 9, 20]
+
+
+@pytest.mark.parametrize("value", [object(), [lambda: None], "\ud800", b"x" * (17 * 1024 * 1024)])
+def test_a_result_that_cannot_be_sent_is_a_failure_that_says_so(value):
+    ending = decide(attempt(), Outcome(Verdict.SUCCEEDED, value))
+
+    assert ending.state is State.FAILED
+    assert isinstance(failure.load_exception(ending.value), errors.SpecError)
+
+
+# -- and how Redis learns of it -----------------------------------------------------------------
+
+
+def test_a_failure_is_retried_after_its_backoff_and_then_final(rig):
+    worker = rig.worker()
+    task = rig.submit("fails")
+
+    for used in (1, 2):
+        worker.claimer.tick(LONG)
+        settle(worker)
+        assert task.state == "queued"
+        assert rig.look(task).retries == used
+        due = rig.raw.zscore(rig.keys.later(), task.id) / 1000
+        assert due == pytest.approx(rig.raw.time()[0] + 7, abs=2)
+        rig.raw.zadd(rig.keys.later(), {task.id: 1})
+        worker.promoter.tick()
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.state == "failed"
+    assert isinstance(task.exception, ValueError)
+    assert [number for _, number in functions.BEGUN] == [1, 2, 3]
+    assert rig.events(task) == ["retry", "retry"]
+
+
+def test_a_discarded_task_is_not_retried(rig):
+    worker = rig.worker()
+    task = rig.submit("fails")
+    functions.FAULT.append(taskpy.Discard("hopeless"))
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.state == "failed"
+    assert "hopeless" in str(task.exception)
+
+
+def test_a_task_may_ask_for_another_run(rig):
+    worker = rig.worker()
+    task = rig.submit("retries_itself", 0)
+
+    for _ in range(3):
+        worker.claimer.tick(LONG)
+        settle(worker)
+
+    assert task.result == 3
+    assert task.exception is None
+    assert rig.look(task).retries == 2
+
+
+def test_a_retry_that_is_asked_for_with_a_delay_is_delayed(rig):
+    worker = rig.worker()
+    task = rig.submit("retries_itself", 1000)
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.state == "queued"
+    due = rig.raw.zscore(rig.keys.later(), task.id) / 1000
+    assert due == pytest.approx(rig.raw.time()[0] + 1000, abs=2)
+
+
+def test_a_stop_that_only_redis_knows_of_ends_a_task_instead_of_retrying_it(rig):
+    worker = rig.worker()
+    raised, asked = rig.submit("fails"), rig.submit("retries_itself")
+    worker.claimer.tick(LONG)
+    until(lambda: worker.settler.pending == 2, "two tasks to ask for another run")
+    for task in (raised, asked):
+        task.stop(join=False)
+    settle(worker, 2)
+
+    assert raised.state == "failed"
+    assert asked.state == "stopped"
+
+
+def test_what_gathers_goes_in_one_call(rig, monkeypatch):
+    worker = rig.worker()
+    for _ in range(5):
+        rig.submit("returns_async")
+    worker.claimer.tick(LONG)
+    until(lambda: worker.settler.pending == 5, "five tasks to end")
+
+    assert worker.settler.tick(0) == 5
+    assert worker.settler.pending == 0
+    assert worker.settler.tick(0) == 0
+
+
+def test_a_late_result_is_refused_and_said(rig, caplog):
+    worker = rig.worker()
+    task = rig.submit("waits")
+    worker.claimer.tick(LONG)
+    rig.raw.hset(rig.keys.task(task.id), "tok", "other.1")
+
+    functions.GATE.set()
+    settle(worker)
+
+    assert task.state == "running"
+    assert f"late result refused: task={task.id}" in caplog.text
+    assert rig.held() == {}
+    assert worker.executor.held() == {}
+
+
+def test_an_end_that_redis_did_not_take_is_told_again(rig, monkeypatch):
+    worker = rig.worker()
+    ended, back = rig.submit("returns", "kept"), rig.submit("retries_itself", 60)
+    run_many = worker.settler._space.broker.run_many
+
+    def refuse_once(ops):
+        monkeypatch.setattr(worker.settler._space.broker, "run_many", run_many)
+        raise errors.Refused
+
+    monkeypatch.setattr(worker.settler._space.broker, "run_many", refuse_once)
+    worker.claimer.tick(LONG)
+    until(lambda: worker.settler.pending == 2, "two tasks to end")
+    with pytest.raises(errors.Refused):
+        worker.settler.tick(LONG)
+    assert worker.settler.pending == 2
+    settle(worker, 2)
+
+    assert ended.result == "kept"
+    assert rig.events(back) == ["retry"]
+    assert worker.executor.held() == rig.held() == {}
+
+
+def test_the_first_word_on_an_attempt_counts(rig):
+    worker = rig.worker()
+    task = rig.submit("waits")
+    worker.claimer.tick(LONG)
+    running = worker.executor.find(task.id)
+
+    worker.settler.give_back(running, GiveBack("release"))
+    worker.settler.settle(running, Outcome(Verdict.SUCCEEDED, "too late"))
+
+    assert worker.settler.pending == 1
+    settle(worker)
+    assert task.state == "queued"
+    assert worker.settler.pending == 0
