@@ -5,6 +5,7 @@ was lost sees the last messages once more: at most `WINDOW`, in order.
 """
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, spec
@@ -74,10 +75,11 @@ class RedisMailbox:
                 yield from self._fetch()
             if not self._fetched or self._cursor >= self._last():
                 return None
+            # Before a message is taken: a coroutine that is cancelled in the middle must not have it.
+            if self._cursor - self._acknowledged >= WINDOW + STEP:
+                yield from self._mark(self._cursor - WINDOW, [])
             body = self._fetched.popleft()
             self._cursor += 1
-            if self._cursor - self._acknowledged >= WINDOW + STEP:
-                yield from self._acknowledge()
         finally:
             self._taking.give()
         return Received(codec.load_message(body).data)
@@ -88,7 +90,6 @@ class RedisMailbox:
         yield from self._posting.take()
         try:
             yield from self._mark(self._acknowledged, [body])
-            self._sent += 1
         finally:
             self._posting.give()
 
@@ -107,13 +108,8 @@ class RedisMailbox:
         if not batch:  # the inbox of an ended task is gone: this attempt no longer owns it
             self._received = self._cursor
 
-    def _acknowledge(self) -> flow.Flow[None]:
-        acknowledged = self._cursor - WINDOW
-        yield from self._mark(acknowledged, [])
-        self._acknowledged = acknowledged
-
     def _mark(self, acknowledged: int, messages: list[bytes]) -> flow.Flow[None]:
-        applied: bool = yield ops.mark(
+        op = ops.mark(
             self._keys,
             id=self._id,
             token=self._token,
@@ -122,6 +118,16 @@ class RedisMailbox:
             messages=messages,
             limit=spec.OUTBOX_LIMIT,
         )
+
+        def noted(answer: Any) -> bool:
+            # Where the answer is read, for the coroutine that asked may be cancelled: Redis has marked it all the same.
+            applied = op.decode(answer)
+            if applied:
+                self._acknowledged = max(self._acknowledged, acknowledged)
+                self._sent += len(messages)
+            return applied
+
+        applied: bool = yield replace(op, decode=noted)
         if not applied:
             self.lose()
             raise errors.LeaseLost

@@ -10,10 +10,12 @@ from places import SOON
 import taskpy
 from taskpy import errors
 
+thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
 crossing = pytest.mark.parametrize("place", places.CROSSING, indirect=True)
 threads = pytest.mark.parametrize("place", ["thread", "thread-async"], indirect=True)
 
 
+@thoroughly
 def test_a_builtin_exception(place):
     handle = place.started(tasks.fail, "ValueError", "no", 1)
     with pytest.raises(ValueError, match="no") as raised:
@@ -76,8 +78,18 @@ def test_the_traceback_shows_the_line_of_the_task(place):
     assert "getattr(builtins, kind)" in "".join(traceback.format_exception(handle.exception))
 
 
-@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
-def test_what_could_end_the_caller_is_a_remote_error(place, kind):
+@thoroughly
+def test_what_could_end_the_caller_is_a_remote_error(place):
+    is_remote_error(place, "SystemExit")
+
+
+@pytest.mark.parametrize("place", ["thread", "thread-async", "process", "fake", "fake-async"], indirect=True)
+@pytest.mark.parametrize("kind", ["KeyboardInterrupt", "GeneratorExit"])
+def test_no_other_base_exception_comes_back_as_itself(place, kind):
+    is_remote_error(place, kind)
+
+
+def is_remote_error(place, kind):
     handle = place.started(tasks.fail, kind, 3)
     with pytest.raises(errors.RemoteError) as raised:
         handle.get(timeout=SOON)

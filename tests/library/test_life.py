@@ -1,15 +1,19 @@
 """From new to the end: start, wait, get, stop, in each state a task can be in."""
 
+import threading
 import time
 
 import contract_tasks as tasks
+import contract_tasks_async
 import places
 import pytest
 from places import SOON, WOKEN, eventually
 
-from taskpy import errors
+import taskpy
+from taskpy import Task, errors
 from taskpy.spec import State
 
+thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
 remote = pytest.mark.parametrize("place", places.REMOTE, indirect=True)
 
 
@@ -28,6 +32,7 @@ def test_before_the_start_nothing_can_be_waited_for(place):
             wait()
 
 
+@thoroughly
 def test_a_task_that_returns_has_succeeded(place):
     handle = place.started(tasks.give, "done.")
     assert handle.get() == "done."
@@ -74,6 +79,7 @@ def test_whoever_waits_is_woken_by_the_end(place, gate, background):
 # -- stop ---------------------------------------------------------------------------------------
 
 
+@thoroughly
 def test_stop_before_the_start(place):
     handle = place(tasks.give, 1)
     assert handle.stop() == "stopped"
@@ -99,6 +105,7 @@ def test_stop_while_delayed(place):
     assert_stopped(handle)
 
 
+@thoroughly
 def test_stop_while_running(place):
     handle = place.begun(tasks.until_stopped)
     assert handle.stop() == "succeeded"
@@ -115,17 +122,20 @@ def test_stop_right_after_the_start_is_not_lost(place):
     assert handle.result == ("done." if state == "succeeded" else None)
 
 
+@thoroughly
 def test_a_task_that_unwinds_by_a_stop_is_stopped(place):
     handle = place.begun(tasks.take)
     assert handle.stop() == "stopped"
     assert_stopped(handle)
 
 
+@thoroughly
 def test_stopped_is_no_exception_that_user_code_swallows(place):
     handle = place.begun(tasks.swallow)
     assert handle.stop() == "stopped"
 
 
+@thoroughly
 def test_a_task_that_raises_after_the_request_has_failed(place):
     if place.remote:
         place = place.options(retries=5, backoff=0.0)
@@ -183,8 +193,27 @@ def test_stop_between_attempts(place):
 @remote
 def test_stop_from_another_handle(place):
     handle = place.begun(tasks.until_stopped)
-    assert place.attach(handle.id).stop() == "succeeded"
+    other = place.attach(handle.id)
+    with pytest.raises(errors.AlreadyStarted):
+        other.start()
+    assert other.stop(reason="it is enough") == "succeeded"
     assert handle.result == "done."
+    # Why it was stopped is told afterwards.
+    events = taskpy.default_client().events(handle.id)
+    assert "it is enough" in [event.detail for event in events]
+
+
+def test_thousands_of_coroutines_at_once():
+    threads = threading.active_count()
+    handles = [Task(contract_tasks_async.until_stopped) for _ in range(2000)]
+    for handle in handles:
+        handle.start()
+    for handle in handles:
+        assert handle.recv(timeout=SOON) == "begun"
+    assert threading.active_count() <= threads + 1
+    for handle in handles:
+        handle.stop(join=False)
+    assert [handle.get(timeout=SOON) for handle in handles] == ["done."] * 2000
 
 
 def assert_stopped(handle):
@@ -233,6 +262,7 @@ def test_a_discarded_task_is_not_retried(place):
     with pytest.raises(errors.RemoteError, match=r"taskpy\.errors\.Discard"):
         handle.get(timeout=SOON)
     assert handle.state == "failed"
+    assert handle.snapshot().attempt == 1
 
 
 @pytest.mark.parametrize("place", places.LOCAL, indirect=True)

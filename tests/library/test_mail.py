@@ -11,12 +11,14 @@ from places import SOON, WOKEN, messages_of
 
 from taskpy import errors, spec
 
+thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
 remote = pytest.mark.parametrize("place", places.REMOTE, indirect=True)
 
 
 # -- into the task ------------------------------------------------------------------------------
 
 
+@thoroughly
 def test_messages_arrive_in_order(place):
     handle = place.started(tasks.echo)
     for number in range(400):  # more than what a worker keeps for another attempt
@@ -24,6 +26,7 @@ def test_messages_arrive_in_order(place):
     assert [handle.recv(timeout=SOON) for _ in range(400)] == list(range(400))
 
 
+@thoroughly
 def test_what_was_sent_before_the_start_is_received_first(place):
     handle = place(tasks.take_count, 3)
     handle.send("one")
@@ -50,6 +53,7 @@ def test_whoever_waits_for_a_message_inside_is_woken_by_it(place):
     assert time.monotonic() - began < WOKEN
 
 
+@thoroughly
 def test_recv_inside_raises_empty_in_time(place):
     assert place.started(tasks.take_within, 0.02).get(timeout=SOON) == "empty"
     assert place.started(tasks.take_at_once).get(timeout=SOON) == "empty"
@@ -62,6 +66,7 @@ def test_recv_inside_with_a_message_does_not_wait(place):
     assert handle.get(timeout=SOON) == "there"
 
 
+@thoroughly
 def test_sleep_inside(place):
     assert place.started(tasks.nap, 0.01).get(timeout=SOON) is True
 
@@ -69,6 +74,7 @@ def test_sleep_inside(place):
 # -- a stop wakes the inside --------------------------------------------------------------------
 
 
+@thoroughly
 def test_a_stop_wakes_sleep(place):
     handle = place.begun(tasks.nap, 60)
     began = time.monotonic()
@@ -84,6 +90,7 @@ def test_a_stop_wakes_recv_without_time_out_by_stopped(place):
     assert time.monotonic() - began < WOKEN
 
 
+@thoroughly
 def test_a_stop_wakes_recv_with_time_out_by_empty(place):
     handle = place.begun(tasks.take_within, 60)
     began = time.monotonic()
@@ -112,6 +119,7 @@ def test_a_stop_ends_for_though_messages_keep_coming(place, background):
     assert handle.result == list(range(len(handle.result)))
 
 
+@thoroughly
 @pytest.mark.parametrize(("how", "end"), [("for", "ended"), ("recv", "stopped"), ("timeout", "empty")])
 def test_messages_accepted_before_the_stop_are_delivered_first(place, how, end):
     handle = place.begun(tasks.collect_after_stop, how)
@@ -119,6 +127,19 @@ def test_messages_accepted_before_the_stop_are_delivered_first(place, how, end):
         handle.send(number)
     assert handle.stop() == "succeeded"
     assert handle.result == [[0, 1, 2, 3, 4], end]
+
+
+def test_messages_after_the_stop_are_not_delivered(place, gate):
+    handle = place.begun(tasks.collect_when_open, gate.path)
+    handle.send("before")
+    handle.stop(join=False)
+    handle.send("after")
+    gate.open()
+    assert handle.wait(SOON)
+    if place.remote:  # a worker may hear of the message before it hears of the stop
+        assert handle.result in (["before"], ["before", "after"])
+    else:
+        assert handle.result == ["before"]
 
 
 # -- a full inbox -------------------------------------------------------------------------------
@@ -138,6 +159,7 @@ def test_a_full_inbox_before_the_start_raises_at_once(place):
     assert handle.get(timeout=SOON) == list(range(spec.INBOX_LIMIT))
 
 
+@thoroughly
 def test_a_full_inbox_makes_senders_wait_and_wakes_them(place, gate, background):
     handle = full(place, gate)
     with pytest.raises(errors.Full):
@@ -208,6 +230,7 @@ def test_after_the_last_message_the_task_has_ended(place):
         assert raised.value.state == "succeeded"
 
 
+@thoroughly
 def test_for_outside_ends_with_the_task(place):
     handle = place.started(tasks.send_count, 3)
     assert list(handle) == [0, 1, 2]

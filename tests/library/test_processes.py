@@ -174,7 +174,7 @@ def test_a_script_without_a_main_guard_is_told_so(script):
     )
     _, error = program.communicate(timeout=60)
     assert program.returncode == 1
-    assert "if __name__ == '__main__':" in error
+    assert "must not start tasks itself; put the code that starts them under `if __name__ == '__main__':`" in error
     assert "taskpy.errors.WorkerLost" in error.splitlines()[-1]
 
 

@@ -161,7 +161,7 @@ def test_a_stopped_child_loses_its_tasks_and_is_replaced(fleet, frozen, record_p
     first = fleet.worker(lease=LEASE, concurrency=TASKS)
     tasks = fleet.submit_many(TASKS, "gated", str(fleet.folder))
     fleet.wait_for_starts(tasks)
-    fleet.worker(lease=LEASE, concurrency=TASKS)
+    other = fleet.worker(lease=LEASE, concurrency=TASKS)
     [child] = first.children()
 
     stopped = time.monotonic()
@@ -176,6 +176,8 @@ def test_a_stopped_child_loses_its_tasks_and_is_replaced(fleet, frozen, record_p
     assert_each_ran_twice_and_ended_once(fleet, tasks)
     until(lambda: first.children() and child not in first.children(), "another child in its place")
     assert last < LEASE + GENEROUS_SECONDS
+    assert other.lines("a worker was lost"), "its tasks were kept from the others until it was killed"
+    assert first.lines("killing a child", "stopped for too long")
 
 
 def test_late_results_of_a_stopped_worker_are_refused(fleet, frozen):

@@ -9,6 +9,8 @@ from taskpy import task
 
 #: `waits` waits for it.
 GATE = threading.Event()
+#: Something that a task said is on its way to Redis.
+ON_ITS_WAY = threading.Event()
 #: Who has begun, by id and attempt, in order.
 BEGUN = []
 #: What goes wrong next in `fails`.
@@ -18,6 +20,7 @@ FAULT = []
 def forget():
     """Make everything as it was."""
     GATE.clear()
+    ON_ITS_WAY.clear()
     BEGUN.clear()
     FAULT.clear()
 
@@ -103,3 +106,34 @@ async def cancels_all(t):
     await asyncio.sleep(0)
     for other in asyncio.all_tasks() - {asyncio.current_task()}:
         other.cancel()
+
+
+@task(name="cancels_its_send")
+async def cancels_its_send(t):
+    """Cancel a `send` that is on its way to Redis, then send something else."""
+    first = asyncio.create_task(t.send("first"))
+    await asyncio.to_thread(ON_ITS_WAY.wait, 30)
+    first.cancel()
+    await asyncio.sleep(0)
+    GATE.set()
+    await asyncio.gather(first, return_exceptions=True)
+    await t.send("second")
+    return first.cancelled()
+
+
+@task(name="cancels_its_recv")
+async def cancels_its_recv(t, count):
+    """Take messages until one `recv` is on its way to Redis with something to acknowledge; cancel that, take the rest."""
+    heard = []
+    on_its_way = asyncio.create_task(asyncio.to_thread(ON_ITS_WAY.wait, 30))
+    while len(heard) < count:
+        one = asyncio.create_task(t.recv(timeout=30))
+        await asyncio.wait([one, on_its_way] if not GATE.is_set() else [one], return_when=asyncio.FIRST_COMPLETED)
+        if not one.done():
+            one.cancel()
+            await asyncio.sleep(0)
+            GATE.set()
+        [message] = await asyncio.gather(one, return_exceptions=True)
+        if not isinstance(message, BaseException):
+            heard.append(message)
+    return heard

@@ -153,6 +153,51 @@ def test_closing_fences_what_runs(rig):
     assert [(task.state, rig.look(task).attempt) for task in tasks] == [("queued", 1)] * 2
 
 
+@pytest.fixture
+def slow_mark(monkeypatch):
+    """Makes the first `mark` of a worker take until the gate opens, with its answer still to come."""
+
+    def slow_down(worker):
+        run = worker.executor._space.broker.run
+
+        def run_slowly(op):
+            answer = run(op)
+            if op.verb == "mark" and not functions.ON_ITS_WAY.is_set():
+                functions.ON_ITS_WAY.set()
+                assert functions.GATE.wait(10)
+            return answer
+
+        monkeypatch.setattr(worker.executor._space.broker, "run", run_slowly)
+
+    return slow_down
+
+
+def test_a_cancelled_send_does_not_swallow_the_next_one(rig, slow_mark):
+    worker = rig.worker()
+    slow_mark(worker)
+    task = rig.submit("cancels_its_send")
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.result is True
+    assert list(task) == ["first", "second"]
+
+
+def test_a_cancelled_recv_loses_no_message(rig, slow_mark):
+    worker = rig.worker()
+    slow_mark(worker)
+    task = rig.submit("cancels_its_recv", 400)
+    for number in range(400):
+        task.send(number)
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert functions.ON_ITS_WAY.is_set()
+    assert task.result == list(range(400))
+
+
 def test_a_late_end_of_another_attempt_leaves_the_slot_alone(rig):
     worker = rig.worker()
     task = rig.submit("waits")

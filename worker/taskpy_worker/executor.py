@@ -4,6 +4,7 @@ Owns what is running here. How a task came out goes to the settler; the slot is 
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -174,7 +175,15 @@ class Executor:
     async def _perform_async(self, step: flow.Step) -> Any:
         if not isinstance(step, ops.Op):
             return await flow.wait_here_async(step)
-        return await asyncio.get_running_loop().run_in_executor(self._loop_io, self._space.broker.run, step)
+        answer = asyncio.get_running_loop().run_in_executor(self._loop_io, self._space.broker.run, step)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            # What is said cannot be taken back: the mailbox may not say more before Redis has answered.
+            while not answer.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([answer])
+            raise
 
 
 def _registered(name: str, queue: str) -> Registered:

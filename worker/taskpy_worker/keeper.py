@@ -31,7 +31,8 @@ class Keeper:
         self._space = space
         self._lease = lease
         self._children = children
-        self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        # No SimpleQueue: its get() never returns when the process was stopped (SIGSTOP) beyond the time-out.
+        self._wishes: queue.Queue[Callable[[], None]] = queue.Queue()
         self._recoverer = Recoverer(space, lease)
         self._thread = threading.Thread(target=self._keep, name="taskpy-keeper", daemon=True)
 

@@ -35,7 +35,7 @@ class Settler:
     def __init__(self, space: Space, wid: str) -> None:
         self._space = space
         self._wid = wid
-        self._decided: queue.SimpleQueue[tuple[Attempt, Ending | GiveBack]] = queue.SimpleQueue()
+        self._decided: queue.Queue[tuple[Attempt, Ending | GiveBack]] = queue.Queue()
         self._pending: set[tuple[str, str]] = set()  # id and token
         self._lock = threading.Lock()
         self._settled: Callable[[str, str], None] | None = None
