@@ -264,7 +264,7 @@ def test_waiters_warn_once_that_no_worker_serves_the_queue(place, caplog, backgr
 
 
 @workers
-def test_nobody_warns_where_a_worker_serves_the_queue(place, gate, caplog):
+def test_nobody_warns_where_a_worker_serves_the_queue(place, caplog):
     # It waits in its queue, not for a worker: it is delayed.
     handle = place.options(delay=60).started(tasks.give)
     handle._redis_line.recheck = 0.02

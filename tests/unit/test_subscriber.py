@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 
 import pytest
 import redis
@@ -236,7 +237,9 @@ def test_closing_ends_the_thread_at_once(world, monkeypatch):
     monkeypatch.setattr(subscriber, "TICK_SECONDS", 30.0)
     world.subscriber.watch("a")
 
+    began = time.monotonic()
     world.subscriber.close()
 
+    assert time.monotonic() - began < 10
     assert not world.subscriber._thread.is_alive()
     assert world.connection.closed.is_set()

@@ -11,6 +11,8 @@ from taskpy import task
 GATE = threading.Event()
 #: Something that a task said is on its way to Redis.
 ON_ITS_WAY = threading.Event()
+#: ... and has been answered.
+ANSWERED = threading.Event()
 #: Who has begun, by id and attempt, in order.
 BEGUN = []
 #: What goes wrong next in `fails`.
@@ -21,6 +23,7 @@ def forget():
     """Make everything as it was."""
     GATE.clear()
     ON_ITS_WAY.clear()
+    ANSWERED.clear()
     BEGUN.clear()
     FAULT.clear()
 
@@ -117,8 +120,10 @@ async def cancels_its_send(t):
     await asyncio.sleep(0)
     GATE.set()
     await asyncio.gather(first, return_exceptions=True)
+    answered = ANSWERED.is_set()
     await t.send("second")
-    return first.cancelled()
+    await t.send("third")
+    return first.cancelled(), answered
 
 
 @task(name="cancels_its_recv")

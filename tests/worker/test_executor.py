@@ -153,18 +153,23 @@ def test_closing_fences_what_runs(rig):
     assert [(task.state, rig.look(task).attempt) for task in tasks] == [("queued", 1)] * 2
 
 
-@pytest.fixture
-def slow_mark(monkeypatch):
-    """Makes the first `mark` of a worker take until the gate opens, with its answer still to come."""
+@pytest.fixture(params=["on the way there", "on the way back"])
+def slow_mark(request, monkeypatch):
+    """Makes the first `mark` of a worker wait for the gate to open, before or after Redis has done it."""
 
     def slow_down(worker):
         run = worker.executor._space.broker.run
 
         def run_slowly(op):
-            answer = run(op)
-            if op.verb == "mark" and not functions.ON_ITS_WAY.is_set():
-                functions.ON_ITS_WAY.set()
-                assert functions.GATE.wait(10)
+            if op.verb != "mark" or functions.ON_ITS_WAY.is_set():
+                return run(op)
+            if request.param == "on the way back":
+                answer = run(op)
+            functions.ON_ITS_WAY.set()
+            assert functions.GATE.wait(10)
+            if request.param == "on the way there":
+                answer = run(op)
+            functions.ANSWERED.set()
             return answer
 
         monkeypatch.setattr(worker.executor._space.broker, "run", run_slowly)
@@ -180,8 +185,8 @@ def test_a_cancelled_send_does_not_swallow_the_next_one(rig, slow_mark):
     worker.claimer.tick(LONG)
     settle(worker)
 
-    assert task.result is True
-    assert list(task) == ["first", "second"]
+    assert task.result == (True, True)
+    assert list(task) == ["first", "second", "third"]
 
 
 def test_a_cancelled_recv_loses_no_message(rig, slow_mark):

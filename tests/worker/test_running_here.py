@@ -9,6 +9,8 @@ from taskpy_worker.config import WorkerConfig
 from taskpy_worker.worker import running_here
 
 from taskpy import errors
+from taskpy.line_redis import RECHECK_SECONDS, RedisLine
+from taskpy.nudge import Nudge
 from taskpy.space import Space
 from tests.worker import functions
 from tests.worker.conftest import LEASE
@@ -48,6 +50,20 @@ def test_tasks_run_and_are_steered(rig, worker):
 
 def test_a_delayed_task_wakes_the_promoter(rig, worker):
     assert rig.client.options(delay=0.05).of("returns").submit("late").get(10) == "late"
+
+
+def test_a_waiter_whose_nudges_are_lost_looks_again_by_itself(rig, worker, monkeypatch):
+    monkeypatch.setattr(rig.client.space.broker.subscriber, "watch", lambda channel: Nudge())
+    monkeypatch.setattr(rig.client.space.broker.subscriber, "unwatch", lambda channel: None)
+    monkeypatch.setattr(RedisLine, "recheck", 0.02)
+    assert RECHECK_SECONDS <= 5
+    task = rig.submit("listens")
+    until(lambda: functions.BEGUN, "the task to begin")
+
+    task.send("hello")
+
+    assert task.stop(timeout=10) == "succeeded"
+    assert task.get(10) == ["hello"]
 
 
 def test_closing_ends_the_duties(rig, space):
