@@ -8,7 +8,8 @@ local length, keep_dead, dead_count, time = tonumber(ARGV[1]), tonumber(ARGV[2])
 local guard = redis.call('HMGET', meta, 'swept', 'hold')
 local swept, hold = tonumber(guard[1] or time), tonumber(guard[2] or 0)
 redis.call('ZREM', lease, '') -- a no-op, see agree
-if time - swept > length or time < swept - 1000 then -- Redis was away or frozen, nobody swept, or its clock jumped:
+-- Half a lease: sweeps come in each third of one, and an outage of two thirds ends leases that are a third old.
+if time - swept > length / 2 or time < swept - 1000 then -- Redis was away or frozen, nobody swept, or its clock jumped:
   hold = time + length -- every worker gets one full lease to be heard again
   redis.call('HSET', meta, 'hold', hold)
   if time < swept then -- the clock went back: no lease may end later than a fresh one

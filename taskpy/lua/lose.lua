@@ -16,7 +16,7 @@ if not score and redis.call('EXISTS', held) == 0 then -- forgotten, or its join 
 end
 if score and tonumber(score) ~= 0 and not sure then -- only its silence speaks against it: look again, with the guard
   local time, guard = now(), redis.call('HMGET', meta, 'swept', 'hold')
-  local held_up = time < tonumber(guard[2] or 0) or time - tonumber(guard[1] or 0) > length
+  local held_up = time < tonumber(guard[2] or 0) or time - tonumber(guard[1] or 0) > length / 2 -- as in due
   if tonumber(score) > time or held_up then return 0 end
 end
 redis.call('ZREM', lease, '') -- a no-op, see agree

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import ancestor_tasks
 import contract_tasks
 import contract_tasks_async
 import places
@@ -31,7 +32,7 @@ from taskpy import Client, ProcessTask, Task, aio
 from taskpy.space import Space
 
 ROOT = Path(__file__).parents[2]
-MODULES = [contract_tasks.__name__, contract_tasks_async.__name__]
+MODULES = [module.__name__ for module in (contract_tasks, contract_tasks_async, ancestor_tasks)]
 NAMESPACE = "library"
 MEMORY = "memory://library"
 LEASE = 6.0

@@ -8,6 +8,7 @@ import queue
 import threading
 import uuid
 
+import ancestor_tasks
 import contract_tasks as tasks
 import pytest
 from places import SOON, WOKEN, eventually
@@ -55,7 +56,7 @@ everywhere = pytest.mark.parametrize("place", [Task, ProcessTask, RemoteTask])
 
 @everywhere
 def test_a_task_is_started_stopped_and_asked_for_its_result(place):
-    t1 = place(tasks.simple_task, "hello", world="world")
+    t1 = place(ancestor_tasks.simple_task, "hello", world="world")
     t1.start()
     t1.wait_begun(SOON)
     assert t1.done is False
@@ -67,7 +68,7 @@ def test_a_task_is_started_stopped_and_asked_for_its_result(place):
 
 @everywhere
 def test_a_task_without_its_arguments_fails(place):
-    t2 = place(tasks.simple_task)
+    t2 = place(ancestor_tasks.simple_task)
     t2.start()
     eventually(lambda: t2.done)
     assert t2.done is True
@@ -77,7 +78,7 @@ def test_a_task_without_its_arguments_fails(place):
 
 @everywhere
 def test_a_task_receives_what_others_send(place):
-    t3 = place(tasks.sleep_task)
+    t3 = place(ancestor_tasks.sleep_task)
     t3.start()
     assert t3.done is False
     t3.send(0)
@@ -99,7 +100,7 @@ def test_what_is_sent_before_the_task_runs_is_received(place):
 
 @everywhere
 def test_an_exception_ends_up_in_the_task(place):
-    t = place(tasks.exception_task, "what went wrong")
+    t = place(ancestor_tasks.exception_task, "what went wrong")
     t.start()
     eventually(lambda: t.done)
     assert repr(t.exception) == "Exception('what went wrong')"
@@ -117,13 +118,13 @@ def test_recv_raises_the_queues_empty(place):
 
 @everywhere
 def test_example_wait_until_done(place):
-    call = controller(wait_until_done)(tasks.delayed_task).using(place)
+    call = controller(wait_until_done)(ancestor_tasks.delayed_task).using(place)
     assert call(delay=0.05) == "done."
 
 
 @everywhere
 def test_example_exception(place):
-    call = controller(wait_until_done)(tasks.exception_task).using(place)
+    call = controller(wait_until_done)(ancestor_tasks.exception_task).using(place)
     caught = None
     try:
         call("this is an exception")

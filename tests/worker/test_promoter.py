@@ -137,17 +137,30 @@ def test_a_worker_whose_lease_is_not_over_is_left_alone(rig):
     assert task.state == "running"
 
 
-def test_nobody_is_lost_for_an_outage(rig):
+@pytest.mark.parametrize("away", [2.0, 0.9, 0.7])  # in leases; one that is a third old ends in the shortest of them
+def test_nobody_is_lost_for_an_outage(rig, away):
     _, task = in_hand_of(rig, "w1")
     worker = rig.worker("w2")
     worker.promoter.tick()
-    rig.raw.hincrby(rig.keys.meta(), "swept", int(-2 * LEASE * 1000))  # Redis was away for two leases
+    rig.raw.hincrby(rig.keys.meta(), "swept", int(-away * LEASE * 1000))
     rig.fall_silent("w1")
 
     worker.promoter.tick()
     worker.promoter.tick()
 
     assert task.state == "running"
+
+
+def test_a_sweep_that_is_a_little_late_is_no_outage(rig):
+    _, task = in_hand_of(rig, "silent")
+    worker = rig.worker("w2")
+    worker.promoter.tick()
+    rig.raw.hincrby(rig.keys.meta(), "swept", int(-0.4 * LEASE * 1000))  # there is one in each third of a lease
+    rig.fall_silent("silent")
+
+    worker.promoter.tick()
+
+    assert task.state == "queued"
 
 
 def test_a_death_that_was_seen_does_not_wait_for_the_lease(rig):
