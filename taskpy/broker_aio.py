@@ -127,11 +127,11 @@ class AsyncSubscriber:
     async def watch(self, channel: str) -> Nudge:
         """Be nudged by every message on the channel, from the moment this returns."""
         entry = self._channels.get(channel)
-        if entry is None:
-            entry = self._channels[channel] = _Channel()
-            if self._pubsub is not None:
-                await self._send("subscribe", channel)
-        entry.watchers += 1
+        new = entry is None
+        entry = entry or self._channels.setdefault(channel, _Channel())
+        entry.watchers += 1  # before anything is awaited: an entry without watchers is tidied away
+        if new and self._pubsub is not None:
+            await self._send("subscribe", channel)
         if self._reader is None:
             self._reader = asyncio.create_task(self._read_for_ever(), name="taskpy-subscriber")
         try:
@@ -207,6 +207,7 @@ class AsyncSubscriber:
             return
         if message["type"] == "subscribe":
             entry.confirmed.set()
+            entry.nudge.give()  # after a reconnection: what was said before this was not heard
         elif message["type"] == "message":
             entry.nudge.give()
 

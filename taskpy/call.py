@@ -1,7 +1,8 @@
 """Calling a task's function, in every place the same way: which arguments it takes, and what its end means."""
 
-import functools
+import contextlib
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -72,8 +73,21 @@ def outcome_of(error: BaseException) -> Outcome:
     return Outcome(Verdict.FAILED, error=error)
 
 
-@functools.lru_cache(maxsize=1024)
+#: Signatures are slow to find. Weak keys: a closure must not live on because it was a task once.
+_signatures: "weakref.WeakKeyDictionary[Function, inspect.Signature | None]" = weakref.WeakKeyDictionary()
+
+
 def _signature(function: Function) -> inspect.Signature | None:
+    try:
+        return _signatures[function]
+    except (KeyError, TypeError):  # not seen yet; or it cannot be a key, and is looked at each time
+        signature = _found_signature(function)
+    with contextlib.suppress(TypeError):
+        _signatures[function] = signature
+    return signature
+
+
+def _found_signature(function: Function) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have none; Python will check the call itself

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SOCKET_SECONDS = 5.0
 #: ... and how long at least, however impatient the caller is.
 SHORTEST_SECONDS = 0.1
+#: How many blocking pops may wait at once: a worker's own, and those of controllers.
+BLOCKING = 16
 #: The longest time a blocking pop may wait on the server; redis-py would cut a longer one.
 BLOCK_SECONDS = 3.0
 
@@ -51,7 +53,7 @@ class Connections:
         _check_given(redis)
         seconds = _socket_seconds(timeout)
         self.commands = redis or _sync(address, commands, seconds)
-        self.blocking = redis or _sync(address, 1, seconds, block=BLOCK_SECONDS)
+        self.blocking = redis or _sync(address, BLOCKING, seconds, block=BLOCK_SECONDS)
         self.subscriptions = redis or _sync(address, 1, seconds)
 
     def rejoin(self) -> None:

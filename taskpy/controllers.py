@@ -91,7 +91,9 @@ def redis_brpop(t: Handle[Any], key: str, timeout: float = 1) -> None:
         except errors.TaskEnded:
             broker.command("RPUSH", key, item[1])
             return
-        except errors.TooLarge:
+        except errors.Uncertain:
+            raise  # it may have arrived: to push it back could deliver it twice
+        except BaseException:
             broker.command("RPUSH", key, item[1])
             raise
 

@@ -253,11 +253,13 @@ class LeaseLost(TaskSignal):
 class Retry(TaskSignal):
     """The task asks to be run again.
 
-    `delay` is in seconds; without it the task's backoff decides.
+    `delay` is in seconds; without it the task's backoff decides. Raises `BadArguments` for one that is no such number.
     """
 
     def __init__(self, *args: object, delay: float | None = None) -> None:
         super().__init__(*args)
+        if delay is not None and not (isinstance(delay, int | float) and 0 <= delay < float("inf")):
+            raise BadArguments(f"delay must be a number of seconds of at least 0, not {delay!r}")
         self.delay = delay
 
 

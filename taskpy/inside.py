@@ -54,12 +54,13 @@ class InsideFlows:
         while True:
             seen = self._mailbox.nudge.count
             self.check()
+            stopping = self._mailbox.stopping  # read first: what was accepted before the stop is delivered before it
             message = yield from self._mailbox.take()
             if message is not None:
                 return message.data
-            if self._mailbox.stopping and block and timeout is None:
+            if stopping and block and timeout is None:
                 raise errors.Stopped
-            if self._mailbox.stopping or deadline.over:
+            if stopping or deadline.over:
                 raise errors.Empty
             yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
 

@@ -6,6 +6,7 @@ it: ("begun",), ("took",), ("out", message) and at last ("end", state, value).
 
 import multiprocessing
 import multiprocessing.connection
+import queue
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -37,15 +38,17 @@ ALIVE_SECONDS = 1.0
 
 
 class ProcessLine(LocalLine):
-    """The line to a task in a child process: a pipe, and a thread here that reads it."""
+    """The line to a task in a child process: a pipe, a thread here that reads it, and one that writes.
+
+    Only that thread may wait for a child that does not read; who sends or stops never does.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._writing = threading.Lock()
-        self._pipe: Pipe | None = None
+        self._counting = threading.Lock()
+        self._frames: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._process: Any = None
         self._waiting = 0  # messages sent that the task has not taken
-        self._early: list[bytes] = []  # frames from before the start
         self._stopping = False
         self._over = threading.Event()
 
@@ -54,29 +57,29 @@ class ProcessLine(LocalLine):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._process = context.Process(target=process_child.main, args=(theirs,), name="taskpy-process-task")
-        self._process.start()
+        try:
+            self._process.start()
+        except BaseException:
+            self._over.set()
+            raise
         theirs.close()
-        with self._writing:
-            self._pipe = ours
-            frames, self._early = [order, *self._early], []
-            for frame in frames:
-                self._write(frame)
-        threading.Thread(target=self._read, args=(ours,), name="taskpy-pipe", daemon=True).start()
+        writer = threading.Thread(target=self._write, args=(ours, order), name="taskpy-pipe-out", daemon=True)
+        writer.start()
+        threading.Thread(target=self._read, args=(ours, writer), name="taskpy-pipe", daemon=True).start()
 
     def ask_stop(self) -> None:
         """Pass the wish to stop on to the child."""
-        with self._writing:
-            self._stopping = True
-            self._write(codec.dumps(("stop",)))
+        self._stopping = True
+        self._frames.put(codec.dumps(("stop",)))
 
     def deliver(self, data: Any) -> bool:
         """Pass a message on to the child; False when too many wait there."""
         frame = codec.dumps(("send", codec.dump_message(data)))
-        with self._writing:
+        with self._counting:
             if self._waiting >= spec.INBOX_LIMIT:
                 return False
             self._waiting += 1
-            self._write(frame)
+            self._frames.put(frame)
             return True
 
     def opened(self, message: bytes) -> Any:
@@ -92,16 +95,16 @@ class ProcessLine(LocalLine):
         if self._process is not None and self._process.is_alive():
             self._process.kill()
 
-    def _write(self, frame: bytes) -> None:
-        if self._pipe is None:
-            self._early.append(frame)
-            return
+    def _write(self, pipe: "Pipe", order: bytes) -> None:
+        frame: bytes | None = order
         try:
-            self._pipe.send_bytes(frame)
+            while frame is not None:
+                pipe.send_bytes(frame)
+                frame = self._frames.get()
         except OSError:
             return  # the child is gone; the reading thread says what became of it
 
-    def _read(self, pipe: "Pipe") -> None:
+    def _read(self, pipe: "Pipe", writer: threading.Thread) -> None:
         begun, outcome = False, None
         try:
             while outcome is None:
@@ -110,7 +113,7 @@ class ProcessLine(LocalLine):
                     case "begun":
                         begun = True
                     case "took":
-                        with self._writing:
+                        with self._counting:
                             self._waiting -= 1
                         self.taken()
                     case "out":
@@ -122,9 +125,9 @@ class ProcessLine(LocalLine):
             self._process.join()
             self.ended(self._lost(begun=begun))
         self._process.join()
-        with self._writing:
-            pipe.close()
-            self._pipe = None
+        self._frames.put(None)
+        writer.join()
+        pipe.close()
         self._over.set()
 
     def _next_frame(self, pipe: "Pipe") -> bytes:

@@ -28,6 +28,11 @@ class Senders:
         self._lock = threading.Lock()
         self._free: OrderedDict[str, list[Sender]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Begin anew: after a fork the names in use belong to the parent."""
+        self._lock = threading.Lock()
+        self._free = OrderedDict()
+
     def take(self, id: str) -> Sender:
         """A sender to this task that nobody else uses now."""
         with self._lock:

@@ -97,7 +97,7 @@ class Space:
         self._lock = threading.Lock()
         self._broker = None
         self._address = None
-        self.senders = Senders()
+        self.senders.forget()  # in place: lines made before the fork go on with them
 
 
 _spaces: "weakref.WeakSet[Space]" = weakref.WeakSet()

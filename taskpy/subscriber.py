@@ -170,6 +170,7 @@ class Subscriber:
             return
         if message["type"] == "subscribe":
             entry.confirmed.set()
+            entry.nudge.give()  # after a reconnection: what was said before this was not heard
         elif message["type"] == "message":
             entry.nudge.give()
             for callback in callbacks:

@@ -78,3 +78,9 @@ def test_what_an_exception_carries():
     assert str(errors.RemoteError("app.Error")) == "app.Error"
     assert str(errors.RemoteError("app.Error", "text")) == "app.Error: text"
     assert errors.Retry(delay=5).delay == 5
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), "5"])
+def test_a_retry_after_no_time_at_all_is_refused(delay):
+    with pytest.raises(errors.BadArguments, match="delay must be a number of seconds"):
+        errors.Retry(delay=delay)

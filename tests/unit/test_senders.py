@@ -67,3 +67,13 @@ def test_only_so_many_tasks_are_remembered_the_last_ones(monkeypatch):
     assert made.take("b").name != taken["b"].name
     assert made.take("a") is taken["a"]
     assert made.take("c") is taken["c"]
+
+
+def test_a_forgotten_name_is_never_used_again():
+    senders = Senders()
+    sender = senders.take("a")
+    senders.give("a", sender)
+
+    senders.forget()
+
+    assert senders.take("a").name != sender.name

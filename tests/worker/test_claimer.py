@@ -258,3 +258,25 @@ def test_a_claim_is_complete_only_when_its_ids_are_known(rig, monkeypatch, answe
         worker.claimer.tick(LONG)
 
     assert (worker.claimer.completed == before) is answer_lost
+
+
+def test_a_claim_whose_start_is_refused_is_given_back(rig, monkeypatch):
+    worker = rig.worker()
+    task = rig.submit("returns", 1)
+    run = worker.claimer._space.broker.run
+
+    def refuse_start(op):
+        if op.verb == "start":
+            raise errors.Refused
+        return run(op)
+
+    monkeypatch.setattr(worker.claimer._space.broker, "run", refuse_start)
+    with pytest.raises(errors.Refused):
+        worker.claimer.tick(LONG)
+    monkeypatch.setattr(worker.claimer._space.broker, "run", run)
+    worker.settler.tick(LONG)
+    assert worker.executor.held() == rig.held() == {}
+
+    worker.claimer.tick(LONG)
+    worker.settler.tick(LONG)
+    assert task.result == 1

@@ -81,7 +81,14 @@ class Claimer:
         self._quiet = len(ids) < count
         if not ids:
             return
-        answers = run(ops.start(keys, wid=self._wid, number=self.number, ids=ids))
+        try:
+            self._start(ids, token)
+        except BaseException:
+            self._executor.give_up(ids, token)  # whatever it was, no claim may be held by nobody
+            raise
+
+    def _start(self, ids: list[str], token: str) -> None:
+        answers = self._space.broker.run(ops.start(self._space.keys, wid=self._wid, number=self.number, ids=ids))
         for id, started in zip(ids, answers, strict=True):
             if started is None:
                 self._executor.drop(id, token)  # it was stopped in its queue, or has ended

@@ -80,6 +80,14 @@ class Executor:
                 del self._running[id]
         self.freed.give()
 
+    def give_up(self, ids: list[str], token: str) -> None:
+        """Give back those of a claim that were not begun."""
+        with self._lock:
+            idle = [id for id in ids if self._held.get(id) == token and id not in self._running]
+        for id in idle:
+            queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
+            self._settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
+
     def drain(self) -> None:
         """Tell all that runs, and will run, that the worker shuts down."""
         self._draining = True

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from taskpy import ops
+from taskpy import errors, ops
 from taskpy.info import WorkerInfo
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
@@ -90,7 +90,11 @@ class Keeper:
             tasks=tasks,
             started=time.time(),
         )
-        self._space.broker.run(ops.join(self._space.keys, wid=wid, lease=self._lease, info=info.dump()))
+        try:
+            self._space.broker.run(ops.join(self._space.keys, wid=wid, lease=self._lease, info=info.dump()))
+        except errors.BrokerError:
+            child.kill("it could not join")
+            raise
         child.wid = wid
         child.say("go", wid, self._lease)
         then()

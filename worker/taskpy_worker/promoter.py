@@ -2,7 +2,7 @@
 
 import logging
 
-from taskpy import ops
+from taskpy import errors, ops
 from taskpy.space import Space
 from taskpy_worker.recoverer import Recoverer
 
@@ -21,12 +21,15 @@ class Promoter:
         """Do what is due; seconds until the next delayed task is, None when there is none."""
         run, keys = self._space.broker.run, self._space.keys
         due = run(ops.due(keys, lease=self._lease))
-        for wid in due.wids:
-            self._recoverer.recover(wid, sure=False)
         if due.ids:
             queues = self._space.broker.run_many([ops.locate(keys, id=id) for id in due.ids])
             promoted = [ops.promote(keys, id=id, queue=queue or "") for id, queue in zip(due.ids, queues, strict=True)]
             self._space.broker.run_many(promoted)
         if due.surplus:
             run(ops.forget(keys, ids=due.surplus))
+        for wid in due.wids:
+            try:
+                self._recoverer.recover(wid, sure=False)
+            except errors.BrokerError as error:  # one that Redis refuses must not hold up the others
+                logger.error("cannot recover a lost worker: worker=%s error=%s", wid, error)  # noqa: TRY400 - no bug
         return 0.0 if due.ids or due.surplus else due.next

@@ -65,17 +65,35 @@ class Settler:
             return 0
         try:
             self._tell(batch)
-        except BaseException:
-            for each in batch:  # whatever Redis has against it, no end of a task may be forgotten
+        except Exception:  # one that Redis refuses must not hold up the others of its batch
+            if len(batch) == 1:
+                self._decided.put(batch[0])  # no end of a task may be forgotten
+                raise
+            self._tell_one_by_one(batch)
+        else:
+            self._told(batch)
+        return len(batch)
+
+    def _tell_one_by_one(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
+        refused: Exception | None = None
+        for each in batch:
+            try:
+                self._tell([each])
+            except Exception as error:  # raised below, when all have had their turn
                 self._decided.put(each)
-            raise
+                refused = error
+            else:
+                self._told([each])
+        if refused is not None:
+            raise refused
+
+    def _told(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
         with self._lock:
             self._pending.difference_update((attempt.id, attempt.token) for attempt, _ in batch)
         if self._settled is not None:
             for attempt, _ in batch:
                 self._settled(attempt.id, attempt.token)
         self.idle.give()
-        return len(batch)
 
     def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:
         with self._lock:

@@ -87,6 +87,9 @@ class Worker:
         running = self.executor.running()
         for attempt in running:
             self.settler.give_back(attempt, GiveBack("release"))
+        for attempt in running:
+            if attempt.mailbox is not None:
+                attempt.mailbox.lose()
         self.executor.close()  # only now: what a fenced task says of its end comes too late
         started = {attempt.id for attempt in running}
         for id, token in self.executor.held().items():
