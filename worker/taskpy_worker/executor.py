@@ -39,6 +39,7 @@ class Executor:
         self._lock = threading.Lock()
         self._held: dict[str, str] = {}  # id -> token of everything claimed and not settled
         self._running: dict[str, Attempt] = {}
+        self._early: dict[str, tuple[int, bool]] = {}  # news of what is held and does not run yet
         self._draining = False
         self._loop = EventLoop("taskpy-loop")
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
@@ -61,6 +62,16 @@ class Executor:
         """The attempt of this task that runs here."""
         return self._running.get(id)
 
+    def hear(self, id: str, received: int, *, stopping: bool) -> None:
+        """Pass the news of a task on to its mailbox: messages ever sent to it, and whether it is to stop."""
+        with self._lock:
+            if id in self._held and id not in self._running:  # Redis has started it, we are about to
+                before, to_stop = self._early.get(id, (0, False))
+                self._early[id] = max(before, received), to_stop or stopping
+            attempt = self._running.get(id)
+        if attempt is not None and attempt.mailbox is not None:
+            attempt.mailbox.hear(received, stopping=stopping)
+
     def held(self) -> dict[str, str]:
         """The token of everything that was claimed here and is not settled."""
         with self._lock:
@@ -76,6 +87,7 @@ class Executor:
         with self._lock:
             if self._held.get(id) == token:
                 del self._held[id]
+                self._early.pop(id, None)
             if (running := self._running.get(id)) and running.token == token:
                 del self._running[id]
         self.freed.give()
@@ -139,6 +151,8 @@ class Executor:
         attempt = Attempt(started.id, started.token, started.queue, task.name, options, started.retries, mailbox)
         with self._lock:
             self._running[started.id] = attempt
+            received, stopping = self._early.pop(started.id, (0, False))
+        mailbox.hear(received, stopping=stopping)
         if self._draining:
             mailbox.drain()
         run = Run(

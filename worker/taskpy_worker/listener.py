@@ -43,6 +43,4 @@ class Listener:
         if id == NONCE:
             self.heard = int(number)
             return
-        attempt = self._executor.find(id)
-        if attempt is not None and attempt.mailbox is not None:
-            attempt.mailbox.hear(int(number), stopping=wish == "stop")
+        self._executor.hear(id, int(number), stopping=wish == "stop")
