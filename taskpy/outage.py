@@ -34,6 +34,8 @@ def is_passing(error: Exception) -> bool:
         return False
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
         return True
+    if isinstance(error, redis.exceptions.NoScriptError):
+        return True  # flushed between our loading it and our using it
     return isinstance(error, redis.ResponseError) and str(error).startswith(_PASSING)
 
 

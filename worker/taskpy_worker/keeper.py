@@ -44,9 +44,9 @@ class Keeper:
         """Join the child under a new wid and let it go; `then` is called when it may claim."""
         self._wishes.put(lambda: self._introduce(child, tasks, then))
 
-    def bury(self, wid: str) -> None:
+    def bury(self, child: Supervised) -> None:
         """Give back what a dead child held, and forget it."""
-        self._wishes.put(lambda: self._bury(wid))
+        self._wishes.put(lambda: self._bury(child))
 
     def flush(self, seconds: float) -> bool:
         """Wait until all wishes so far are carried out; False when Redis took too long."""
@@ -99,7 +99,10 @@ class Keeper:
         child.say("go", wid, self._lease)
         then()
 
-    def _bury(self, wid: str) -> None:
+    def _bury(self, child: Supervised) -> None:
+        if child.wid is None:  # looked at only now: it may have died while it was being made known
+            return
         began = time.monotonic()
-        tasks = self._recoverer.recover(wid, sure=True)
-        logger.info("a child has ended: worker=%s given_back=%d seconds=%.3f", wid, tasks, time.monotonic() - began)
+        tasks = self._recoverer.recover(child.wid, sure=True)
+        seconds = time.monotonic() - began
+        logger.info("a child has ended: worker=%s given_back=%d seconds=%.3f", child.wid, tasks, seconds)

@@ -140,8 +140,7 @@ class Supervisor:
         for child in [child for child in self._children if child.process.poll() is not None]:
             self._children.remove(child)
             child.pipe.close()
-            if child.wid is not None:
-                self._keeper.bury(child.wid)
+            self._keeper.bury(child)
             if not self._signals and not self._failure:
                 self._note_death(child)
 
