@@ -14,6 +14,18 @@ from tests.system.servers import Server
 from tests.system.waiting import until
 
 
+@pytest.fixture(scope="session", autouse=True)
+def end_properly():
+    """Whoever ends the test run by SIGTERM, as `timeout` does, leaves no servers and workers behind."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture(scope="session")
 def shared_server():
     """One server for all tests that do it no harm."""
