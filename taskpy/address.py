@@ -12,7 +12,17 @@ from taskpy.settings import Settings
 
 logger = logging.getLogger("taskpy.address")
 
-_SCHEMES = ("redis", "rediss", "unix", "embedded", "memory")
+_SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "redis+cluster",
+    "rediss+cluster",
+    "embedded",
+    "memory",
+)
 #: Up to the last @: in a password that was not escaped there may be more of them, and any other character.
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):(.*)@")
 
@@ -21,7 +31,7 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:]*):(.*)@")
 class Address:
     """Where Redis is, and who said so.
 
-    `url` is what to connect to (redis, rediss, unix or memory); `source` the rung of the ladder: "argument", the name
+    `url` is what to connect to (any scheme but embedded); `source` the rung of the ladder: "argument", the name
     of an environment variable, or "embedded". `rejoin` starts a local server again that died under its users.
     """
 
@@ -39,6 +49,16 @@ class Address:
     def in_memory(self) -> bool:
         """Whether this is fakeredis in this very process."""
         return self.url.startswith("memory:")
+
+    @property
+    def is_sentinel(self) -> bool:
+        """Whether this names Sentinels, who know where the server is."""
+        return self.url.partition(":")[0].endswith("+sentinel")
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether this is a Cluster."""
+        return self.url.partition(":")[0].endswith("+cluster")
 
 
 def shown(url: str) -> str:
@@ -78,7 +98,8 @@ def has_password(url: str) -> bool:
 
 def _check(url: str) -> None:
     try:
-        _ = urlsplit(url).port
+        for host in urlsplit(url).netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port
     except ValueError:  # its text may quote a part of the password
         raise errors.BadArguments(
             f"{shown(url)!r} has no host and port that can be read; in a password, write each of / @ : as %2F %40 %3A"

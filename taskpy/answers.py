@@ -159,7 +159,7 @@ class Outline:
     """A task in a list, without what may be large. `worker` is the one that runs it or ran it last.
 
     The counters are apart: attempts started, retries used, workers lost. `submitted`, `started` and `ended` are epoch
-    seconds.
+    seconds, and so is `due`, which is known where delayed tasks are listed.
     """
 
     id: str
@@ -174,6 +174,7 @@ class Outline:
     submitted: float | None
     started: float | None
     ended: float | None
+    due: float | None = None
 
     @property
     def stopping(self) -> bool:
@@ -220,7 +221,9 @@ class Snapshot(Outline):
     """All that is known of a task but its messages. `result` when it succeeded, `exception` when it failed.
 
     `error` is the exception of an attempt that was retried, before the end. `origin` is the dead letter that it was
-    revived from, `heir` the task that it was revived as.
+    revived from, `heir` the task that it was revived as. `unknowns` counts how often no worker knew its name,
+    `restarts` how often it may be started again after a lost worker; `keep` is in seconds. Of messages are counted those
+    `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`.
     """
 
     spec: bytes
@@ -229,10 +232,16 @@ class Snapshot(Outline):
     error: bytes | None
     origin: str | None
     heir: str | None
+    unknowns: int
+    restarts: int
+    keep: float
+    received: int
+    acknowledged: int
+    sent: int
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
-SNAPSHOT_FIELDS = (*OUTLINE_FIELDS, "spec", "res", "exc", "origin", "heir")
+SNAPSHOT_FIELDS = (*OUTLINE_FIELDS, "spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on")
 
 
 def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
@@ -240,7 +249,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir = row[len(OUTLINE_FIELDS) :]
+    spec, result, error, origin, heir, keep, *counts = row[len(OUTLINE_FIELDS) :]
+    unknowns, restarts, received, acknowledged, sent = (int(count or 0) for count in counts)
     state = outlined["state"]
     return Snapshot(
         **outlined,
@@ -250,6 +260,12 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         error=None if state.done else error,
         origin=None if origin is None else text(origin),
         heir=None if heir is None else text(heir),
+        unknowns=unknowns,
+        restarts=restarts,
+        keep=seconds(keep) or 0.0,
+        received=received,
+        acknowledged=acknowledged,
+        sent=sent,
     )
 
 
@@ -266,6 +282,21 @@ class Event:
         """Read one line of the list of events."""
         ms, word, *detail = text(line).split(" ", 2)
         return cls(int(ms) / 1000, word, "".join(detail))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What stands in the namespace, None before its first worker, and what time it is on its server (epoch seconds)."""
+
+    version: int | None
+    lease: float | None
+    clock: float
+
+    @classmethod
+    def of(cls, reply: Any) -> Self:
+        """Read the reply of `namespace`."""
+        (version, lease), now = reply
+        return cls(None if version is None else int(version), seconds(lease), now / 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import redis
 
 from taskpy import errors, flow, outage
-from taskpy.connection import BLOCK_SECONDS, Connections
+from taskpy.connection import BLOCK_SECONDS, Connections, Redis
 from taskpy.ops import Op
 from taskpy.outage import Outage, Patience
 from taskpy.subscriber import Subscriber
@@ -26,12 +26,17 @@ class Broker:
         self._timeout = timeout
         self._closed = False
         self.outage = Outage(outage_name(connections))
-        self.subscriber = Subscriber(connections.subscriptions.pubsub, self.outage)
+        self.subscriber = Subscriber(connections.commands.pubsub, self.outage)
 
     @property
     def server(self) -> str:
         """Where this broker is connected, without the password."""
         return self.outage.server
+
+    @property
+    def redis(self) -> Redis:
+        """The redis-py client that commands go through."""
+        return self._connections.commands
 
     def run(self, op: Op[T]) -> T:
         """Send the operation until it is answered, and decode the answer.
@@ -53,6 +58,8 @@ class Broker:
         def perform(step: flow.Step) -> Any:
             if isinstance(step, Op):
                 return self.run(step)
+            if isinstance(step, flow.Together):
+                return self.run_many(step.ops)
             if isinstance(step, flow.Watch):
                 nudge = self.subscriber.watch(step.channel)
                 watched.append(step.channel)
@@ -77,7 +84,7 @@ class Broker:
             if not outage.is_passing(error):
                 raise outage.translated(error, self.server) from error
             self.outage.begins(error)
-            raise errors.Unreachable(f"no answer from {self.server}: {error}") from error
+            raise errors.Unreachable(f"no answer from {self.server}: {outage.said(error)}") from error
         self.outage.ends(asked)
         return (reply[0].decode(), reply[1]) if reply else None
 
@@ -87,7 +94,7 @@ class Broker:
             return self._connections.commands.execute_command(*command)
         except Exception as error:  # redis-py raises many kinds
             if outage.is_passing(error):
-                raise errors.Unreachable(f"no answer from {self.server}: {error}") from error
+                raise errors.Unreachable(f"no answer from {self.server}: {outage.said(error)}") from error
             raise outage.translated(error, self.server) from error
 
     def close(self) -> None:
@@ -102,7 +109,7 @@ class Broker:
         while True:
             try:
                 answer = send()
-            except (redis.RedisError, OSError) as error:
+            except outage.FAILURES as error:
                 patience = patience or Patience(self.outage, self._timeout, began)
                 pause = patience.pause_after(error)
                 if self._closed:
@@ -115,6 +122,10 @@ class Broker:
                 return answer
 
     def _send(self, op: Op[Any]) -> Any:
+        with self._connections.slots:
+            return self._sent(op)
+
+    def _sent(self, op: Op[Any]) -> Any:
         client = self._connections.commands
         if op.script is None:
             return client.execute_command(*op.command)
@@ -125,11 +136,14 @@ class Broker:
             return client.execute_command(*op.wire)
 
     def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
-        replies = self._pipelined(ops)
-        if missing := unknown_scripts(ops, replies):
-            for source in missing:
-                self._connections.commands.execute_command("SCRIPT LOAD", source)
+        if self._connections.address.is_cluster:  # redis-py has no scripts in a Cluster's pipeline
+            return [self._send(op) for op in ops]
+        with self._connections.slots:
             replies = self._pipelined(ops)
+            if missing := unknown_scripts(ops, replies):
+                for source in missing:
+                    self._connections.commands.execute_command("SCRIPT LOAD", source)
+                replies = self._pipelined(ops)
         raise_first(replies)
         return replies
 

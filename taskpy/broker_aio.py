@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import redis
 
-from taskpy import broker, flow, retry
+from taskpy import broker, flow, outage, retry
 from taskpy.connection import AsyncConnections
 from taskpy.nudge import Nudge
 from taskpy.ops import Op
@@ -57,6 +57,8 @@ class AsyncBroker:
     async def _perform(self, step: flow.Step, watched: list[str]) -> Any:
         if isinstance(step, Op):
             return await self.run(step)
+        if isinstance(step, flow.Together):
+            return await self.run_many(step.ops)
         if isinstance(step, flow.Watch):
             nudge = await self.subscriber.watch(step.channel)
             watched.append(step.channel)
@@ -69,7 +71,7 @@ class AsyncBroker:
         while True:
             try:
                 answer = decode(await send())
-            except (redis.RedisError, OSError) as error:
+            except outage.FAILURES as error:
                 patience = patience or Patience(self.outage, self._timeout, began)
                 pause = patience.pause_after(error)
                 self._connections.rejoin()
@@ -80,6 +82,10 @@ class AsyncBroker:
                 return answer
 
     async def _send(self, op: Op[Any]) -> Any:
+        async with self._connections.slots:
+            return await self._sent(op)
+
+    async def _sent(self, op: Op[Any]) -> Any:
         client = self._connections.commands
         if op.script is None:
             return await client.execute_command(*op.command)
@@ -90,11 +96,14 @@ class AsyncBroker:
             return await client.execute_command(*op.wire)
 
     async def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
-        replies = await self._pipelined(ops)
-        if missing := broker.unknown_scripts(ops, replies):
-            for source in missing:
-                await self._connections.commands.execute_command("SCRIPT LOAD", source)
+        if self._connections.address.is_cluster:  # redis-py has no scripts in a Cluster's pipeline
+            return [await self._send(op) for op in ops]
+        async with self._connections.slots:
             replies = await self._pipelined(ops)
+            if missing := broker.unknown_scripts(ops, replies):
+                for source in missing:
+                    await self._connections.commands.execute_command("SCRIPT LOAD", source)
+                replies = await self._pipelined(ops)
         broker.raise_first(replies)
         return replies
 
@@ -186,7 +195,7 @@ class AsyncSubscriber:
 
     async def _connected(self) -> Any:
         if self._pubsub is None:
-            pubsub = self._connections.subscriptions.pubsub()
+            pubsub = self._connections.commands.pubsub()
             known: set[str] = set()
             try:
                 while missing := self._channels.keys() - known:  # more may come while we subscribe

@@ -10,6 +10,7 @@ from taskpy import errors
 from taskpy.spec import Outcome, Verdict
 
 Function = Callable[..., Any]
+Around = Callable[[Any], contextlib.AbstractContextManager[Any]]
 
 
 def is_async(function: Function) -> bool:
@@ -41,20 +42,24 @@ def invoke(function: Function, task: Any) -> Any:
     return function(task, *task.args, **task.kwargs)
 
 
-def run(function: Function, task: Any) -> Outcome:
-    """Run the function to its end in this thread."""
+def run(function: Function, task: Any, around: Around = contextlib.nullcontext) -> Outcome:
+    """Run the function to its end in this thread, with what is to be done `around` it."""
     try:
-        return Outcome(Verdict.SUCCEEDED, invoke(function, task))
+        with around(task):
+            return Outcome(Verdict.SUCCEEDED, invoke(function, task))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         return outcome_of(error)
+    return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
 
 
-async def run_async(function: Function, task: Any) -> Outcome:
-    """Run the coroutine function to its end on this event loop."""
+async def run_async(function: Function, task: Any, around: Around = contextlib.nullcontext) -> Outcome:
+    """Run the coroutine function to its end on this event loop, with what is to be done `around` it."""
     try:
-        return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", invoke(function, task)))
+        with around(task):
+            return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", invoke(function, task)))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         return outcome_of(error)
+    return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
 
 
 def outcome_of(error: BaseException) -> Outcome:

@@ -1,24 +1,24 @@
 """`Client`: the connection to one namespace on one server, with everything that can be asked there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from taskpy import errors, pages, space, spec
-from taskpy import ops as verbs
-from taskpy.answers import Event, Outline
+from taskpy import flow, lists, ops, pages, space, spec, upkeep
+from taskpy.answers import Event, Namespace
 from taskpy.connection import Redis
 from taskpy.definition import Definition
-from taskpy.info import KnownWorker
+from taskpy.info import KnownQueue, KnownWorker
+from taskpy.lists import PAGE, About, DeadPage, Page
 from taskpy.remote import RemoteOptions, RemoteTask
 from taskpy.space import Space
 from taskpy.spec import Options, State
 
+__all__ = ["PAGE", "Client", "default_client", "set_default_client"]
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-#: How many tasks a page of a list has.
-PAGE = 50
+T = TypeVar("T")
 
 
 class Client:
@@ -55,9 +55,19 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client of namespace {self.space.keys.namespace!r}>"
 
+    @property
+    def where(self) -> str:
+        """Which namespace on which server this is, without the password; looking that up may start a local server."""
+        return f"namespace {self.space.keys.namespace!r} on {self.space.server}"
+
     def close(self) -> None:
         """Close the connections."""
         self.space.close()
+
+    @property
+    def redis(self) -> Any:
+        """The redis-py client of this connection, for commands of your own on the same server."""
+        return self.space.broker.redis
 
     # -- tasks ----------------------------------------------------------------------------------
 
@@ -95,61 +105,85 @@ class Client:
         """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""
         return self.space.broker.run(pages.events(self.space.keys, id=spec.checked_id(id)))
 
+    def about(self, id: str) -> About:
+        """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
+        return self._drive(lists.about(self.space.keys, id=id, server=lambda: self.space.server))
+
+    # -- dead letters ---------------------------------------------------------------------------
+
+    def dead(self, *, page: int = 0) -> DeadPage:
+        """A page of the dead letters with their exceptions, the newest first; page 0 is the newest."""
+        return self._drive(lists.dead(self.space.keys, page=page))
+
     def revive(self, id: str) -> RemoteTask[Any]:
         """Submit a dead letter as a new task that knows the old one; the old one stays as it is.
 
         Raises `TaskNotFound` for an unknown id, `UsageError` for a task that did not fail or was revived before.
         """
-        queue = self.space.broker.run(verbs.locate(self.space.keys, id=spec.checked_id(id)))
-        new_id = spec.new_id()
-        answer = "unknown"
-        if queue is not None:
-            answer = self.space.broker.run(verbs.revive(self.space.keys, id=id, new_id=new_id, queue=queue))
-        match answer:
-            case "new":
-                return self.attach(new_id)
-            case "unknown":
-                raise errors.TaskNotFound
-        raise errors.UsageError(f"task {id} is {answer}; only a failed task can be revived, and only once")
+        return self.attach(self._drive(upkeep.revive(self.space.keys, id=id, server=lambda: self.space.server)))
+
+    def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:
+        """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more)."""
+        new_ids = self._drive(upkeep.revive_many(self.space.keys, ids=list(ids)))
+        return [None if id is None else self.attach(id) for id in new_ids]
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Drop dead letters; how many there were. As results they still stay their `keep`."""
+        return self._drive(upkeep.delete(self.space.keys, ids=list(ids)))
 
     # -- lists ----------------------------------------------------------------------------------
 
-    def tasks(
-        self, *, state: State | str = State.QUEUED, queue: str = spec.DEFAULT_QUEUE, page: int = 0
-    ) -> list[Outline]:
-        """A page of the tasks in one state, newest first; page 0 is the newest.
+    def tasks(self, *, state: State | str | None = None, queue: str | None = None, page: int = 0) -> Page:
+        """A page of the tasks in a state and in a queue, newest first; None: in any. Page 0 is the newest.
 
-        Queued, succeeded and stopped ones are listed by queue (the last 1,000 that ended); failed ones (the dead
-        letters) and running ones over all queues. A page costs two round trips, however many tasks there are.
+        `more` of the page says whether the list goes on. Of those that succeeded or were stopped, the last 1,000 ends
+        of each queue are listed. Delayed ones are `delayed()`; they stand here when no state is named. A page costs
+        two round trips, one more when several queues or workers are asked for.
         """
-        ids = self._ids(State(state), queue, page * PAGE)
-        outlines = self.space.broker.run(pages.outline(self.space.keys, ids=ids)) if ids else []
-        return [found for found in outlines if found is not None and found.state == state]
+        return self._drive(lists.tasks(self.space.keys, state=lists.state_of(state), queue=queue, page=page))
+
+    def delayed(self, *, queue: str | None = None, page: int = 0) -> Page:
+        """A page of the delayed tasks, with the time each is `due`, the next one first."""
+        return self._drive(lists.delayed(self.space.keys, queue=queue, page=page))
 
     def queues(self) -> dict[str, int]:
         """The queues that ever got a task, and how many are ready in each."""
-        names = self.space.broker.run(pages.queues(self.space.keys))
-        return self.space.broker.run(pages.queue_sizes(self.space.keys, queues=names)) if names else {}
+        return self._drive(lists.queues(self.space.keys))
+
+    def known_queues(self) -> list[KnownQueue]:
+        """The queues that ever got a task, are served or are paused, by name, with what is known of each."""
+        return self._drive(lists.known_queues(self.space.keys))
 
     def workers(self) -> list[KnownWorker]:
         """The worker processes that are known, those with the newest lease first."""
-        leases = self.space.broker.run(pages.leases(self.space.keys, start=0, count=1000))
-        if not leases:
-            return []
-        found = self.space.broker.run(pages.workers(self.space.keys, wids=[wid for wid, _ in leases]))
-        return [KnownWorker.of(worker) for worker in found if worker is not None]
+        return self._drive(lists.workers(self.space.keys))
 
-    def _ids(self, state: State, queue: str, start: int) -> Sequence[str]:
-        run, keys = self.space.broker.run, self.space.keys
-        match state:
-            case State.QUEUED:
-                return run(pages.queued(keys, queue=queue, start=start, count=PAGE))
-            case State.RUNNING:
-                held = [run(verbs.held(keys, wid=worker.wid)) for worker in self.workers()]
-                return [id for one in held for id in one.tokens][start : start + PAGE]
-            case State.FAILED:
-                return [id for id, _ in run(pages.dead(keys, start=start, count=PAGE))]
-        return run(pages.recent(keys, queue=queue, start=start, count=PAGE))
+    def namespace(self) -> Namespace:
+        """What all workers of the namespace agree on, and what time it is on the server."""
+        return self.space.broker.run(pages.namespace(self.space.keys))
+
+    # -- queues ---------------------------------------------------------------------------------
+
+    def pause(self, queue: str) -> float:
+        """Let nothing be claimed from a queue until it is resumed; what runs goes on.
+
+        Tasks can be submitted meanwhile. Returns since when it is paused, in epoch seconds.
+        """
+        return self.space.broker.run(ops.pause(self.space.keys, queue=spec.checked_name(queue, "queue")))
+
+    def resume(self, queue: str) -> None:
+        """Let a paused queue be claimed from again. One that is not paused stays as it is."""
+        self.space.broker.run(ops.resume(self.space.keys, queue=spec.checked_name(queue, "queue")))
+
+    def purge(self, queue: str, *, reason: str | None = None) -> int:
+        """End as stopped what waits in a queue by now, and tell those who wait for it; how many tasks that were.
+
+        Delayed tasks stay, and so does what runs.
+        """
+        return self._drive(upkeep.purge(self.space.keys, queue=queue, reason=reason))
+
+    def _drive(self, steps: flow.Flow[T]) -> T:
+        return self.space.broker.drive(steps)
 
 
 def set_default_client(client: Client | None) -> None:

@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from taskpy import address, codec, errors, flow, pages, spec
-from taskpy.answers import Snapshot
+from taskpy import address, codec, errors, flow, lists, ops, pages, spec, upkeep
+from taskpy.answers import Event, Namespace, Snapshot
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import AsyncConnections, Redis
 from taskpy.contract import Contract
+from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
 from taskpy.line import Status
 from taskpy.line_redis import RedisLine
+from taskpy.lists import About, DeadPage, Page
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.remote import spec_of
 from taskpy.senders import Senders
@@ -212,6 +214,67 @@ class Client:
     def attach(self, id: str) -> RemoteTask[Any]:
         """The task of this id, from any process on any host. Does no I/O."""
         return RemoteTask(self, spec.checked_id(id), None)
+
+    async def events(self, id: str) -> list[Event]:
+        """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""
+        return await self.broker.run(pages.events(self.keys, id=spec.checked_id(id)))
+
+    async def about(self, id: str) -> About:
+        """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
+        return await self.broker.drive(lists.about(self.keys, id=id, server=lambda: self.server))
+
+    async def dead(self, *, page: int = 0) -> DeadPage:
+        """A page of the dead letters with their exceptions, the newest first; page 0 is the newest."""
+        return await self.broker.drive(lists.dead(self.keys, page=page))
+
+    async def revive(self, id: str) -> RemoteTask[Any]:
+        """Submit a dead letter as a new task that knows the old one; see `taskpy.Client.revive`."""
+        return self.attach(await self.broker.drive(upkeep.revive(self.keys, id=id, server=lambda: self.server)))
+
+    async def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:
+        """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more)."""
+        new_ids = await self.broker.drive(upkeep.revive_many(self.keys, ids=list(ids)))
+        return [None if id is None else self.attach(id) for id in new_ids]
+
+    async def delete(self, ids: Iterable[str]) -> int:
+        """Drop dead letters; how many there were. As results they still stay their `keep`."""
+        return await self.broker.drive(upkeep.delete(self.keys, ids=list(ids)))
+
+    async def tasks(self, *, state: State | str | None = None, queue: str | None = None, page: int = 0) -> Page:
+        """A page of the tasks in a state and in a queue, newest first; see `taskpy.Client.tasks`."""
+        return await self.broker.drive(lists.tasks(self.keys, state=lists.state_of(state), queue=queue, page=page))
+
+    async def delayed(self, *, queue: str | None = None, page: int = 0) -> Page:
+        """A page of the delayed tasks, with the time each is `due`, the next one first."""
+        return await self.broker.drive(lists.delayed(self.keys, queue=queue, page=page))
+
+    async def queues(self) -> dict[str, int]:
+        """The queues that ever got a task, and how many are ready in each."""
+        return await self.broker.drive(lists.queues(self.keys))
+
+    async def known_queues(self) -> list[KnownQueue]:
+        """The queues that ever got a task, are served or are paused, by name, with what is known of each."""
+        return await self.broker.drive(lists.known_queues(self.keys))
+
+    async def workers(self) -> list[KnownWorker]:
+        """The worker processes that are known, those with the newest lease first."""
+        return await self.broker.drive(lists.workers(self.keys))
+
+    async def namespace(self) -> Namespace:
+        """What all workers of the namespace agree on, and what time it is on the server."""
+        return await self.broker.run(pages.namespace(self.keys))
+
+    async def pause(self, queue: str) -> float:
+        """Let nothing be claimed from a queue until it is resumed; since when it is paused, in epoch seconds."""
+        return await self.broker.run(ops.pause(self.keys, queue=spec.checked_name(queue, "queue")))
+
+    async def resume(self, queue: str) -> None:
+        """Let a paused queue be claimed from again. One that is not paused stays as it is."""
+        await self.broker.run(ops.resume(self.keys, queue=spec.checked_name(queue, "queue")))
+
+    async def purge(self, queue: str, *, reason: str | None = None) -> int:
+        """End as stopped what waits in a queue by now, and tell those who wait for it; how many tasks that were."""
+        return await self.broker.drive(upkeep.purge(self.keys, queue=queue, reason=reason))
 
 
 class Submission:

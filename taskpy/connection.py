@@ -1,46 +1,26 @@
-"""How we connect: redis-py clients with the settings that keep its retries and time-outs out of our way.
+"""The connections of one process to one server: few commands at a time, one blocking pop, one subscription."""
 
-redis-py re-sends commands by itself and cuts blocking reads at its socket time-out, both depending on how a client was
-made; so every setting that matters is given here. Understands redis-py 5 to 8.
-"""
-
+import asyncio
 import contextlib
-import inspect
-import os
-import socket
 import threading
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, cast
 
 from taskpy import errors
 from taskpy.address import Address
+from taskpy.topology import Redis, async_client, sync_client
 
-if TYPE_CHECKING:
-    import fakeredis
+__all__ = ["BLOCK_SECONDS", "AsyncConnections", "Connections", "Redis"]
 
 #: How long one command may take before the connection counts as broken.
 SOCKET_SECONDS = 5.0
 #: ... and how long at least, however impatient the caller is.
 SHORTEST_SECONDS = 0.1
-#: How many blocking pops may wait at once: a worker's own, and those of controllers.
-BLOCKING = 16
 #: The longest time a blocking pop may wait on the server; redis-py would cut a longer one.
 BLOCK_SECONDS = 3.0
 
-_memory_lock = threading.Lock()
-_memory: "dict[str, fakeredis.FakeServer]" = {}
-
-
-class Redis(Protocol):
-    """What taskpy needs of a redis-py client. redis-py's own methods are untyped."""
-
-    def execute_command(self, *args: Any) -> Any: ...
-    def pipeline(self, transaction: bool = ...) -> Any: ...
-    def pubsub(self) -> Any: ...
-    def close(self) -> Any: ...
-
 
 class Connections:
-    """The connections of one process to one server: few commands at a time, one blocking pop, one subscription.
+    """The connections for threads. `slots` is taken around each command: so many are under way at once, no more.
 
     `timeout` is how long a caller goes on trying, in seconds: no single try takes longer.
     """
@@ -52,9 +32,9 @@ class Connections:
         self._own = redis is None
         _check_given(redis)
         seconds = _socket_seconds(timeout)
-        self.commands = redis or _sync(address, commands, seconds)
-        self.blocking = redis or _sync(address, BLOCKING, seconds, block=BLOCK_SECONDS)
-        self.subscriptions = redis or _sync(address, 1, seconds)
+        self.slots = threading.BoundedSemaphore(commands)
+        self.commands = redis or sync_client(address, seconds)
+        self.blocking = redis or sync_client(address, seconds, block=BLOCK_SECONDS)
 
     def rejoin(self) -> None:
         """Start a local server again that died: nobody else would. Any other server has its own keepers."""
@@ -63,10 +43,12 @@ class Connections:
     def close(self) -> None:
         """Close the connections that taskpy opened; an injected client stays open."""
         if self._own:
-            for client in (self.commands, self.blocking, self.subscriptions):
+            for client in (self.commands, self.blocking):
                 client.close()
-                if pool := getattr(client, "connection_pool", None):
+                if pool := getattr(client, "connection_pool", None):  # a Cluster's client has one for each node
                     pool.disconnect()
+                for sentinel in _sentinels(pool):
+                    sentinel.close()
 
 
 class AsyncConnections:
@@ -78,9 +60,8 @@ class AsyncConnections:
         self.address = address
         self._own = redis is None
         _check_given(redis)
-        seconds = _socket_seconds(timeout)
-        self.commands = redis or _async(address, commands, seconds)
-        self.subscriptions = redis or _async(address, 1, seconds)
+        self.slots = asyncio.Semaphore(commands)
+        self.commands = redis or async_client(address, _socket_seconds(timeout))
 
     def rejoin(self) -> None:
         """Start a local server again that died, as `Connections.rejoin` does."""
@@ -89,14 +70,25 @@ class AsyncConnections:
     async def close(self) -> None:
         """Close the connections that taskpy opened; an injected client stays open."""
         if self._own:
-            for client in (self.commands, self.subscriptions):
-                await cast("Any", client).connection_pool.disconnect()
+            client = cast("Any", self.commands)
+            # redis-py 5.0.1 brought the name aclose; Cluster clients have it since then, too.
+            await client.aclose()
+            if pool := getattr(client, "connection_pool", None):
+                await pool.disconnect()
+            for sentinel in _sentinels(pool):
+                await sentinel.aclose()
 
 
 def _rejoin(address: Address) -> None:
     if address.rejoin is not None:
         with contextlib.suppress(errors.ServerError):  # the next try, or the end of our patience, says it better
             address.rejoin()
+
+
+def _sentinels(pool: Any) -> list[Any]:
+    """The clients that ask where the server is; redis-py leaves them open."""
+    manager = getattr(pool, "sentinel_manager", None)
+    return list(manager.sentinels) if manager else []
 
 
 def _check_given(redis: Redis | None) -> None:
@@ -109,56 +101,3 @@ def _check_given(redis: Redis | None) -> None:
 
 def _socket_seconds(timeout: float | None) -> float:
     return SOCKET_SECONDS if timeout is None else min(SOCKET_SECONDS, max(timeout, SHORTEST_SECONDS))
-
-
-def _sync(address: Address, size: int, seconds: float, *, block: float = 0.0) -> Redis:
-    import redis.connection
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    if address.in_memory:
-        import fakeredis
-
-        return cast("Redis", fakeredis.FakeRedis(server=_memory_server(address.url)))
-    settings = {**_settings(redis.connection.AbstractConnection, seconds, block), "retry": Retry(NoBackoff(), 0)}
-    pool = redis.BlockingConnectionPool.from_url(address.url, max_connections=size, **settings)
-    return cast("Redis", redis.Redis(connection_pool=pool))
-
-
-def _async(address: Address, size: int, seconds: float) -> Redis:
-    import redis.asyncio.connection
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    if address.in_memory:
-        import fakeredis
-
-        return cast("Redis", fakeredis.FakeAsyncRedis(server=_memory_server(address.url)))
-    settings = {**_settings(redis.asyncio.connection.AbstractConnection, seconds), "retry": Retry(NoBackoff(), 0)}
-    pool = redis.asyncio.BlockingConnectionPool.from_url(address.url, max_connections=size, **settings)
-    return cast("Redis", redis.asyncio.Redis(connection_pool=pool))
-
-
-def _settings(connection_class: type[Any], seconds: float, block: float = 0.0) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "socket_timeout": block + seconds,
-        "socket_connect_timeout": seconds,
-        "protocol": 2,  # nothing here needs RESP3, and some proxies refuse its HELLO
-        "client_name": f"taskpy:{socket.gethostname()}:{os.getpid()}".replace(" ", "_"),
-    }
-    # CLIENT SETINFO is unknown before Redis 7.2; its switch has another name in each redis-py.
-    parameters = inspect.signature(connection_class.__init__).parameters
-    if "driver_info" in parameters:
-        settings["driver_info"] = None
-    else:
-        settings.update({name: None for name in ("lib_name", "lib_version") if name in parameters})
-    return settings
-
-
-def _memory_server(url: str) -> "fakeredis.FakeServer":
-    try:
-        import fakeredis
-    except ImportError:
-        raise errors.ServerError("memory:// needs fakeredis: pip install 'taskpy[test]'") from None
-    with _memory_lock:
-        return _memory.setdefault(url, fakeredis.FakeServer(version=(7, 0)))

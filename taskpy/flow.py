@@ -1,12 +1,13 @@
 """Logic that is written once and run twice: a flow says what to do next, a driver does it, in a thread or on a loop.
 
-A flow is a generator. It yields an `Op` to have it run by Redis, `Watch` to be woken by a channel from now on, `Wait`
-to sleep until a nudge; it is sent what came of it. What it returns is the answer. The calls of a handle and of the
-inside of a task are flows, which is why their async forms have no logic of their own.
+A flow is a generator. It yields an `Op` to have it run by Redis, `Together` for several at once, `Watch` to be woken by
+a channel from now on, `Wait` to sleep until a nudge; it is sent what came of it. What it returns is the answer. The
+calls of a handle, of the inside of a task and of a client are flows, which is why their async forms have no logic of
+their own.
 """
 
 import threading
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +15,13 @@ from taskpy.nudge import Nudge
 from taskpy.ops import Op
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several operations in one round trip, answered by their answers in order."""
+
+    ops: Sequence[Op[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Wait:
     seconds: float | None = None
 
 
-Step = Op[Any] | Watch | Wait
+Step = Op[Any] | Together | Watch | Wait
 Flow = Generator[Step, Any, T]
 
 

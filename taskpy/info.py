@@ -36,15 +36,33 @@ class WorkerInfo:
 class KnownWorker:
     """A worker process in a list: what it says of itself, and what Redis knows of it.
 
-    `held` counts the tasks it has claimed; `lost`: it was declared lost, and its tasks are being given back.
+    `held` counts the tasks it has claimed; `lost`: it was declared lost, and its tasks are being given back. Else
+    `lease_end` is when that happens unless it is heard of (epoch seconds of Redis's clock).
     """
 
     wid: str
     held: int
     lost: bool
     info: WorkerInfo
+    lease_end: float | None = None
 
     @classmethod
     def of(cls, worker: Worker) -> Self:
         """Read what Redis answers of a worker."""
-        return cls(wid=worker.wid, held=worker.held, lost=worker.lost, info=WorkerInfo.load(worker.info))
+        info = WorkerInfo.load(worker.info)
+        return cls(wid=worker.wid, held=worker.held, lost=worker.lost, info=info, lease_end=worker.lease_end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownQueue:
+    """A queue in a list: how many tasks are ready in it, and how many workers serve it.
+
+    `oldest` is when the task that is served next was submitted, `paused` since when nothing is claimed from it; both
+    are epoch seconds, or None.
+    """
+
+    name: str
+    size: int
+    workers: int
+    oldest: float | None
+    paused: float | None

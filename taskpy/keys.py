@@ -35,6 +35,10 @@ class Keys:
         """SET of the names of all queues that ever got a task. Written by `submit`; stays."""
         return f"{{{self.namespace}}}:queues"
 
+    def paused(self) -> str:
+        """HASH of queue -> when it was paused, in ms: nothing is claimed from it until it is resumed. Gone while empty."""
+        return f"{{{self.namespace}}}:paused"
+
     def later(self) -> str:
         """ZSET of delayed ids by the time they are due: delay, retry, pause after a lost worker.
 

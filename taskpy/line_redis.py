@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
+from taskpy.answers import Event, Worker
 from taskpy.answers import Mail as RawMail
-from taskpy.answers import Worker
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
 from taskpy.line import FULL, Full, Mail, Status
@@ -20,6 +20,9 @@ logger = logging.getLogger("taskpy.remote")
 RECHECK_SECONDS = 5.0
 #: How many messages a reader takes at once.
 BATCH = 100
+
+#: Who is told of each task that this process has submitted, by its id, namespace, server and packed spec. For tests.
+observers: list[Callable[[str, str, str, bytes], None]] = []
 
 
 class RedisLine:
@@ -66,10 +69,20 @@ class RedisLine:
         return nudge
 
     def late(self) -> flow.Flow[None]:
-        """Warn, once, when the task waits in a queue that no worker serves."""
+        """Warn, once, when the task waits in a queue that no worker serves, or whose workers do not know its name."""
         if self._warned or (yield from self.look()).state is not State.QUEUED:
             return
         queue = yield from self._located()
+        happened: list[Event] = yield pages.events(self._keys, id=self.id)
+        if any(event.word == "unknown" for event in happened):
+            self._warned = True
+            logger.warning(
+                "the workers do not know this task; start one with the module that defines it: queue=%s server=%s task=%s",
+                queue,
+                self._server(),
+                self.id,
+            )
+            return
         leases: list[tuple[str, float]] = yield pages.leases(self._keys, start=0, count=1000)
         workers: list[Worker | None] = yield pages.workers(self._keys, wids=[wid for wid, _ in leases])
         if not any(worker and not worker.lost and queue in WorkerInfo.load(worker.info).queues for worker in workers):
@@ -87,7 +100,6 @@ class RedisLine:
             yield self.submission()
             self.submitted()
         except errors.Unreachable as error:
-            self._uncertain = True
             raise errors.SubmitUncertain(
                 self.id, f"task {self.id} may have been accepted, or not: {error}; start() it again, it runs once"
             ) from error
@@ -98,6 +110,7 @@ class RedisLine:
         """The op that submits the task."""
         if self._task is None or self._packed is None:
             raise errors.AlreadyStarted
+        self._uncertain = True  # until it is answered, whatever may break it off
         options = self._task.options
         return ops.submit(
             self._keys,
@@ -115,6 +128,8 @@ class RedisLine:
         """Note that Redis has the task, and the messages sent so far."""
         self._local = None
         self._early = []
+        for tell in observers:
+            tell(self.id, self._keys.namespace, self._server(), self._packed or b"")
 
     def stop(self, reason: str | None) -> flow.Flow[None]:
         """Ask the task to stop; one that was never submitted never will be."""
@@ -205,10 +220,14 @@ class RedisLine:
         return self._queue
 
     def _not_found(self) -> errors.TaskNotFound:
-        return errors.TaskNotFound(
-            f"no task {self.id} in namespace {self._keys.namespace!r} on {self._server()}: it never existed, or its "
-            f"result has expired"
-        )
+        return not_found(self._keys, self.id, self._server())
+
+
+def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
+    """The error for an id that Redis does not know, which says where it was looked for."""
+    return errors.TaskNotFound(
+        f"no task {id} in namespace {keys.namespace!r} on {server}: it never existed, or its result has expired"
+    )
 
 
 def _status(state: State, data: bytes | None) -> Status:
@@ -218,11 +237,12 @@ def _status(state: State, data: bytes | None) -> Status:
         except errors.WireError as error:  # of a type that is not registered here: how the task ended is known yet
             return Status(state, unreadable=error)
     if state is State.FAILED:
-        return Status(state, error=_exception(data or b""))
+        return Status(state, error=exception_of(data or b""))
     return Status(state)
 
 
-def _exception(data: bytes) -> Exception:
+def exception_of(data: bytes) -> Exception:
+    """The exception of a task that failed."""
     if data == b"WorkerLost":  # written by a script, which cannot pack
         return errors.WorkerLost("the task's worker was lost, more often than the task may be started again")
     return codec.load_exception(data)

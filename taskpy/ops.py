@@ -164,6 +164,28 @@ def receive(keys: Keys, *, id: str, index: int, count: int) -> Op[Mail]:
     return scripted("receive", [keys.task(id), keys.outbox(id)], [index, count], lambda answer: Mail.of(answer, index))
 
 
+# -- a queue, from outside ------------------------------------------------------------------------
+
+
+def pause(keys: Keys, *, queue: str) -> Op[float]:
+    """Let nothing be claimed from a queue until it is resumed; answers since when it is paused (epoch seconds)."""
+    return scripted("pause", [keys.paused()], [queue], lambda ms: int(ms) / 1000)
+
+
+def resume(keys: Keys, *, queue: str) -> Op[None]:
+    """Let a queue be claimed from again, and ring its bell when it is not empty."""
+    return scripted("resume", [keys.paused(), keys.queue(queue), keys.bell(queue)], [queue], lambda _: None)
+
+
+def purge(keys: Keys, *, queue: str, ids: Sequence[str], reason: str = "") -> Op[int]:
+    """End those of these tasks that wait in the queue, as stopped, at most 1000; answers how many it were.
+
+    The ids are what the caller has read from the end of the queue that is served next, in any order.
+    """
+    per_task = [key for id in ids for key in _task_keys(keys, id, queue)[:-1]]
+    return scripted("purge", [keys.queue(queue), keys.recent(queue), *per_task], [reason[:_REASON_LENGTH], *ids], int)
+
+
 # -- a running task, from inside --------------------------------------------------------------------
 
 
@@ -212,7 +234,7 @@ def renew(keys: Keys, *, wid: str, lease: float, info: bytes = b"") -> Op[bool]:
 
 
 def claim(keys: Keys, *, wid: str, number: int, count: int, queues: Sequence[str]) -> Op[list[str] | None]:
-    """Take up to `count` (at most 1000) ids from the queues, in their order.
+    """Take up to `count` (at most 1000) ids from the queues, in their order; nothing from those that are paused.
 
     `number` counts the claims of this worker from 1; the same number again gives the same ids. None: refused, because
     the worker is not known, was declared lost, or has made a later claim.
@@ -220,8 +242,8 @@ def claim(keys: Keys, *, wid: str, number: int, count: int, queues: Sequence[str
     pairs = [key for queue in queues for key in (keys.queue(queue), keys.bell(queue))]
     return scripted(
         "claim",
-        [keys.held(wid), *pairs],
-        [number, count, token_of(wid, number)],
+        [keys.held(wid), keys.paused(), *pairs],
+        [number, count, token_of(wid, number), *queues],
         lambda answer: None if answer == 0 else texts(answer),
     )
 
@@ -234,6 +256,22 @@ def start(keys: Keys, *, wid: str, number: int, ids: Sequence[str]) -> Op[list[S
         return [Started.of(id, token, row) for id, row in zip(ids, answer, strict=True)]
 
     return scripted("start", [keys.held(wid), *map(keys.task, ids)], [token, *ids], decode)
+
+
+def take(keys: Keys, *, wid: str, number: int, id: str, queue: str, restarts: int) -> Op[Started | str]:
+    """Claim and start one task by its id, which another system has handed out; `restarts` are those it has from now on.
+
+    Otherwise answers its state, 'unknown', 'refused' (this worker is not known, or was declared lost) or 'again' (a
+    late copy of an earlier call).
+    """
+    token = token_of(wid, number)
+
+    def decode(answer: Any) -> Started | str:
+        started = Started.of(id, token, answer) if isinstance(answer, list) else None
+        return started or text(answer)
+
+    task_keys = [keys.held(wid), keys.task(id), keys.queue(queue), keys.later()]
+    return scripted("take", task_keys, [id, number, token, restarts], decode)
 
 
 def heartbeat(keys: Keys, *, wid: str, tasks: Sequence[tuple[str, str]]) -> Op[Heartbeat]:
@@ -261,19 +299,11 @@ def tell(keys: Keys, *, wid: str, text: str) -> Op[int]:
 
 
 def due(
-    keys: Keys,
-    *,
-    lease: float,
-    keep_dead: float = specs.KEEP_DEAD_SECONDS,
-    dead_count: int = specs.KEEP_DEAD_COUNT,
+    keys: Keys, *, lease: float, keep_dead: float = specs.KEEP_DEAD_SECONDS, dead_count: int = specs.KEEP_DEAD_COUNT
 ) -> Op[Due]:
     """Name the silent workers, the tasks whose delay is over and the dead letters that are too old or too many."""
-    return scripted(
-        "due",
-        [keys.lease(), keys.later(), keys.meta(), keys.dead()],
-        [_ms(lease), _ms(keep_dead), dead_count],
-        Due.of,
-    )
+    args = [_ms(lease), _ms(keep_dead), dead_count]
+    return scripted("due", [keys.lease(), keys.later(), keys.meta(), keys.dead()], args, Due.of)
 
 
 def promote(keys: Keys, *, id: str, queue: str) -> Op[bool]:
@@ -302,20 +332,8 @@ def lose(keys: Keys, *, wid: str, lease: float, sure: bool) -> Op[list[str] | No
 
 def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = specs.KEEP_DEAD_SECONDS) -> Op[bool]:
     """Give back one task of a worker that was declared lost; `queue` may be '' when the task is gone."""
-    return scripted(
-        "recover",
-        [
-            *_task_keys(keys, id, queue),
-            keys.queue(queue),
-            keys.bell(queue),
-            keys.held(wid),
-            keys.lease(),
-            keys.later(),
-            keys.dead(),
-        ],
-        [id, wid, _ms(keep_dead)],
-        bool,
-    )
+    others = [keys.queue(queue), keys.bell(queue), keys.held(wid), keys.lease(), keys.later(), keys.dead()]
+    return scripted("recover", [*_task_keys(keys, id, queue), *others], [id, wid, _ms(keep_dead)], bool)
 
 
 # -- an attempt ends ----------------------------------------------------------------------------

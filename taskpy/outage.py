@@ -5,6 +5,8 @@ in `broker.py` and `broker_aio.py`; what they decide stands here.
 """
 
 import logging
+import re
+import ssl
 import threading
 import time
 
@@ -27,23 +29,37 @@ _PASSING = (
     "BUSY ",
 )
 
+#: What a call to redis-py may raise; that of a Cluster which cannot be reached is no RedisError.
+FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
+
 
 def is_passing(error: Exception) -> bool:
     """Whether this error goes away by itself, so that the same call may be sent again."""
-    if isinstance(error, redis.AuthenticationError | redis.exceptions.AuthorizationError):
+    if _is_mistrust(error):
         return False
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
+    if isinstance(error, redis.exceptions.RedisClusterException | redis.ConnectionError | redis.TimeoutError | OSError):
         return True
-    if isinstance(error, redis.exceptions.NoScriptError):
-        return True  # flushed between our loading it and our using it
     return isinstance(error, redis.ResponseError) and str(error).startswith(_PASSING)
+
+
+def _is_mistrust(error: BaseException | None) -> bool:
+    """Whether one side refused the other, by its login or by its certificate; redis-py may have wrapped that."""
+    refusals = redis.AuthenticationError | redis.exceptions.AuthorizationError | ssl.SSLCertVerificationError
+    while error is not None and not isinstance(error, refusals):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def said(error: Exception) -> str:
+    """What the error says, without the settings of a Sentinel's client, which redis-py puts in."""
+    return re.sub(r"<redis\..*>", "asked the Sentinels", str(error))
 
 
 def translated(error: Exception, server: str) -> errors.BrokerError:
     """Our own error for one of redis-py's, naming the server."""
     if is_out_of_memory(error):
         return errors.Busy(f"{server} is out of memory: {error}")
-    return errors.Refused(f"{server} refused the call: {error}")
+    return errors.Refused(f"{server} refused the call: {said(error)}")
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -66,7 +82,7 @@ class Outage:
             if self._since is not None:
                 return
             self._since = time.monotonic()
-        logger.warning("redis does not answer, trying again: server=%s error=%s", self.server, error)
+        logger.warning("redis does not answer, trying again: server=%s error=%s", self.server, said(error))
 
     def ends(self, asked: float) -> None:
         """Note that a call made at the moment `asked` (monotonic) was answered. Cheap when nothing was wrong."""
@@ -100,7 +116,7 @@ class Patience:
         pause = retry.reconnect_delay(self._failures)
         if self._deadline is not None and time.monotonic() + pause >= self._deadline:
             raise errors.Unreachable(
-                f"no answer from {self._outage.server} in {self._timeout:g} s: {error}; is the server running, and is "
+                f"no answer from {self._outage.server} in {self._timeout:g} s: {said(error)}; is the server running, and is "
                 f"this the right address?"
             ) from error
         return pause

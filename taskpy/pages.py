@@ -12,6 +12,7 @@ from taskpy.answers import (
     OUTLINE_FIELDS,
     SNAPSHOT_FIELDS,
     Event,
+    Namespace,
     Outline,
     Snapshot,
     Worker,
@@ -23,6 +24,7 @@ from taskpy.answers import (
 )
 from taskpy.keys import Keys
 from taskpy.ops import Op, plain, scripted
+from taskpy.spec import State
 
 # -- tasks --------------------------------------------------------------------------------------
 
@@ -39,6 +41,31 @@ def outline(keys: Keys, *, ids: Sequence[str]) -> Op[list[Outline | None]]:
         return [outline_of(id, row) for id, row in zip(ids, rows, strict=True)]
 
     return scripted("outline", map(keys.task, ids), OUTLINE_FIELDS, decode)
+
+
+def chosen(
+    keys: Keys, *, ids: Sequence[str], count: int, state: State | None = None, queue: str | None = None
+) -> Op[list[Outline]]:
+    """Read, as `outline` does, the first of these tasks (at most 1000) that are in this state and in this queue."""
+
+    def decode(flat: Any) -> list[Outline]:
+        found = [outline_of(ids[place - 1], row) for place, row in zip(flat[::2], flat[1::2], strict=True)]
+        return [one for one in found if one is not None]
+
+    args = (state or "", queue or "", count, *OUTLINE_FIELDS)
+    return scripted("chosen", map(keys.task, ids), args, decode)
+
+
+def failures(keys: Keys, *, ids: Sequence[str]) -> Op[list[bytes | None]]:
+    """Read the exceptions of these tasks, as they are packed; None for one without."""
+    return Op(
+        "failures", (), scripts.load("outline"), tuple(map(keys.task, ids)), ("exc",), lambda rows: [r[0] for r in rows]
+    )
+
+
+def due_at(keys: Keys, *, id: str) -> Op[float | None]:
+    """Read when a delayed task is due (epoch seconds); None for one that is not delayed."""
+    return plain("due_at", ["ZSCORE", keys.later(), id], lambda ms: None if ms is None else float(ms) / 1000)
 
 
 def events(keys: Keys, *, id: str) -> Op[list[Event]]:
@@ -64,6 +91,20 @@ def queued(keys: Keys, *, queue: str, start: int, count: int) -> Op[list[str]]:
     return plain("queued", ["LRANGE", keys.queue(queue), start, start + count - 1], texts)
 
 
+def foremost(keys: Keys, *, queue: str, count: int) -> Op[list[str]]:
+    """Read the ids that are served next in a queue; the last of them first."""
+    return plain("foremost", ["LRANGE", keys.queue(queue), -count, -1], texts)
+
+
+def paused(keys: Keys) -> Op[dict[str, float]]:
+    """Read which queues are paused, and since when (epoch seconds)."""
+
+    def decode(flat: Any) -> dict[str, float]:
+        return {text(queue): int(ms) / 1000 for queue, ms in pairs(flat)}
+
+    return scripted("paused", [keys.paused()], [], decode)
+
+
 def recent(keys: Keys, *, queue: str, start: int, count: int) -> Op[list[str]]:
     """Read the ids that ended last in a queue."""
     return plain("recent", ["LRANGE", keys.recent(queue), start, start + count - 1], texts)
@@ -79,12 +120,27 @@ def dead(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]]:
     return _ranked("dead", keys.dead(), start, count, newest_first=True)
 
 
+def dead_count(keys: Keys) -> Op[int]:
+    """Count the dead letters."""
+    return plain("dead_count", ["ZCARD", keys.dead()], int)
+
+
 # -- workers ------------------------------------------------------------------------------------
 
 
 def leases(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]]:
     """Read the workers' ids and when their leases end (epoch seconds; 0: declared lost), the last one first."""
     return _ranked("leases", keys.lease(), start, count, newest_first=True)
+
+
+def holding(keys: Keys, *, wids: Sequence[str], start: int, count: int) -> Op[list[str]]:
+    """Read ids that these workers hold, claimed or running, worker by worker."""
+    return scripted("holding", map(keys.held, wids), [start, count], texts)
+
+
+def namespace(keys: Keys) -> Op[Namespace]:
+    """Read what all workers agree on, and the time on the server."""
+    return scripted("namespace", [keys.meta()], [], Namespace.of)
 
 
 def workers(keys: Keys, *, wids: Sequence[str]) -> Op[list[Worker | None]]:

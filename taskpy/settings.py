@@ -1,8 +1,10 @@
 """What the environment says, read once at the edge. No other module of taskpy reads os.environ."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,6 +14,8 @@ from taskpy import errors
 _OFF = {"0", "no", "off", "false"}
 _ON = {"1", "yes", "on", "true", ""}
 
+_environment: MutableMapping[str, str] = os.environ
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -20,7 +24,8 @@ class Settings:
     `url` comes from TASKPY_REDIS_URL, else REDIS_URL (`url_from` says which); `namespace` from TASKPY_NAMESPACE;
     `home` from TASKPY_HOME; `server` (a redis-server or valkey-server to use) from TASKPY_REDIS_SERVER; `embedded`
     from TASKPY_EMBEDDED; `grace`, the seconds a local server outlives its last user, from TASKPY_EMBEDDED_GRACE.
-    `colours`: NO_COLOR is not set, so that a terminal may get some.
+    `colours`: NO_COLOR is not set, so that a terminal may get some. `notify_socket`: where systemd wants to hear of a
+    worker (NOTIFY_SOCKET).
     """
 
     url: str | None = None
@@ -31,10 +36,12 @@ class Settings:
     embedded: bool = True
     grace: float = 30.0
     colours: bool = True
+    notify_socket: str | None = None
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment variables name; `BadArguments` for one that cannot be read."""
+        env = _environment if env is None else env
         url_from = next((name for name in ("TASKPY_REDIS_URL", "REDIS_URL") if env.get(name)), None)
         return cls(
             url=env[url_from] if url_from else None,
@@ -45,7 +52,20 @@ class Settings:
             embedded=_flag(env, "TASKPY_EMBEDDED", default=True),
             grace=_seconds(env, "TASKPY_EMBEDDED_GRACE", default=30.0),
             colours=not env.get("NO_COLOR"),
+            notify_socket=env.get("NOTIFY_SOCKET") or None,
         )
+
+
+@contextlib.contextmanager
+def meanwhile(**variables: str) -> Iterator[None]:
+    """Read these variables as if they stood in the environment: for tests, and unseen by child processes."""
+    global _environment  # noqa: PLW0603 - as `os.environ`, which it stands for
+    before = _environment
+    _environment = ChainMap(variables, before)
+    try:
+        yield
+    finally:
+        _environment = before
 
 
 def _state_folder(env: Mapping[str, str]) -> Path:

@@ -3,10 +3,11 @@
 Connects at the first use. After a fork the child shares nothing with its parent: it connects anew.
 """
 
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from taskpy import address, errors
@@ -68,6 +69,11 @@ class Space:
             self._address = address.find(self._url, self._settings, given=self._redis is not None)
         return self._address
 
+    def with_patience(self, timeout: float | None, *, connections: int) -> "Space":
+        """The same namespace on the same server with another `timeout`, over connections of its own."""
+        namespace = self.keys.namespace
+        return Space(self._url, namespace=namespace, redis=self._redis, timeout=timeout, connections=connections)
+
     def submit_many(self, lines: Sequence["RedisLine"]) -> None:
         """Submit the tasks of these lines, a pipeline a batch; raises `SubmitUncertain` with the first uncertain id."""
         for first in range(0, len(lines), SUBMIT_BATCH):
@@ -119,6 +125,17 @@ def set_default(space: Space | None) -> None:
     global _default  # noqa: PLW0603 - the one default that a process has
     with _default_lock:
         _default = space
+
+
+@contextlib.contextmanager
+def default_meanwhile(space: Space) -> Iterator[None]:
+    """Make this the space of the default client for a while, for tests; then it is the former one again."""
+    before = _default
+    set_default(space)
+    try:
+        yield
+    finally:
+        set_default(before)
 
 
 def _after_fork() -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from taskpy import Client, RemoteTask, State
+from taskpy import Client, RemoteTask, State, pages
 from taskpy.cli.demo_tasks import Index
-from taskpy.client import PAGE
+from taskpy.lists import RECENT
+from taskpy.spec import DEFAULT_QUEUE
 
 Names = dict[str, list[str]]
 
@@ -54,12 +55,9 @@ class Checks:
 
     def ended_once(self) -> Check:
         """Redis lists every end of a task; each is there once."""
-        ends = Counter(
-            outline.id
-            for state in (State.SUCCEEDED, State.STOPPED)
-            for page in range(len(self._tasks) // PAGE + 1)
-            for outline in self._client.tasks(state=state, page=page)
-        )
+        space = self._client.space
+        listed = space.broker.run(pages.recent(space.keys, queue=DEFAULT_QUEUE, start=0, count=RECENT))
+        ends = Counter(listed)
         twice = sum(ends[task.id] != 1 for task in self._tasks.values())
         text = f"{twice} of {len(self._tasks)} tasks: each has ended exactly once"
         return Check("twice", f"{twice} tasks did not end exactly once" if twice else text, not twice)

@@ -1,9 +1,9 @@
--- take up to so many ids from the queues, in their order
--- KEYS: held, (queue, bell)...
--- ARGV: number of the claim, how many, token
+-- take up to so many ids from the queues, in their order; nothing from those that are paused
+-- KEYS: held, paused, (queue, bell)...
+-- ARGV: number of the claim, how many, token, then the names of the queues
 -- returns: the ids, or 0: refused (not known, declared lost, or a late copy of an earlier claim)
 -- needs: ring
-local held = KEYS[1]
+local held, paused = KEYS[1], KEYS[2]
 local number, wanted, token = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local last = tonumber(redis.call('HGET', held, '#'))
 local ids = {}
@@ -16,22 +16,27 @@ if number == last then -- the answer of this very claim was lost: the same ids a
   return ids
 end
 local fields, seen = { '#', ARGV[1] }, {}
-for i = 2, #KEYS, 2 do
+local since = redis.call('HMGET', paused, unpack(ARGV, 4))
+for i = 3, #KEYS, 2 do
   local queue, bell = KEYS[i], KEYS[i + 1]
-  local asked = wanted - #ids
-  local popped = redis.call('RPOP', queue, asked) or {}
-  for _, id in ipairs(popped) do
-    -- twice in one claim, it would start twice under one token; and what is no id ('#'!) must not get into `held`
-    if not seen[id] and #id <= 64 and string.find(id, '^[%w_][%w_-]*$') then
-      seen[id] = true
-      ids[#ids + 1] = id
-      fields[#fields + 1] = id
-      fields[#fields + 1] = token
+  if since[(i - 1) / 2] then
+    redis.call('DEL', bell) -- nobody else shall come for it; `resume` rings
+  else
+    local asked = wanted - #ids
+    local popped = redis.call('RPOP', queue, asked) or {}
+    for _, id in ipairs(popped) do
+      -- twice in one claim, it would start twice under one token; and what is no id ('#'!) must not get into `held`
+      if not seen[id] and #id <= 64 and string.find(id, '^[%w_][%w_-]*$') then
+        seen[id] = true
+        ids[#ids + 1] = id
+        fields[#fields + 1] = id
+        fields[#fields + 1] = token
+      end
     end
+    -- work may be left here: wake the next idle worker
+    if #popped == asked and redis.call('LLEN', queue) > 0 then ring(bell) end
+    if #ids >= wanted then break end
   end
-  -- work may be left here: wake the next idle worker
-  if #popped == asked and redis.call('LLEN', queue) > 0 then ring(bell) end
-  if #ids >= wanted then break end
 end
 redis.call('HSET', held, unpack(fields))
 return ids

@@ -41,7 +41,7 @@ local declared, wrote, server = {}, false, redis
 for _, key in ipairs(KEYS) do declared[key] = true end
 local reads = { HGET = 1, HMGET = 1, HGETALL = 1, HKEYS = 1, HLEN = 1, HEXISTS = 1, EXISTS = 1, GET = 1, PTTL = 1, LLEN = 1,
   LRANGE = 1, ZSCORE = 1, ZRANGE = 1, ZRANGEBYSCORE = 1, ZCARD = 1, ZCOUNT = 1, TIME = 1, PUBLISH = 1 }
-local frees = { ZREM = 1, HDEL = 1, LTRIM = 1, RPOP = 1, DEL = 1 }
+local frees = { ZREM = 1, HDEL = 1, LTRIM = 1, LREM = 1, RPOP = 1, DEL = 1 }
 local redis = { call = function(command, key, ...)
   if command == 'TIME' then return server.call('TIME') end
   if command ~= 'PUBLISH' and not declared[key] then error('key is not declared: ' .. key) end

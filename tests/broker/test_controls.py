@@ -3,11 +3,14 @@
 import pytest
 
 from taskpy import errors
+from taskpy.keys import Keys
 from tests.broker import test_attempts as attempts
 from tests.broker import test_messages as messages
+from tests.broker import test_queues as queues
 from tests.broker import test_recover as recovers
 from tests.broker import test_stop as stops
 from tests.broker import test_submit as submits
+from tests.broker import test_take as takes
 from tests.broker import test_workers as workers
 from tests.broker.test_walk import STEPS, Walk
 
@@ -114,6 +117,42 @@ CONTROLS = {
         "",
         submits.test_revive_after_the_heir_has_expired_starts_nothing,
     ),
+    "a pause is not looked at": (
+        "claim",
+        "if since[(i - 1) / 2] then",
+        "if false then",
+        queues.test_nothing_is_claimed_from_a_paused_queue,
+    ),
+    "the bell of a paused queue rings on": (
+        "claim",
+        "redis.call('DEL', bell)",
+        "redis.call('HDEL', held, '')",
+        queues.test_a_paused_queue_takes_tasks_and_wakes_nobody_for_long,
+    ),
+    "a purge does not look whether the task waits": (
+        "purge",
+        "removed > 0 and state == 'queued'",
+        "state == 'queued'",
+        queues.test_only_what_waits_is_ended,
+    ),
+    "a purge does not look whether the task has ended": (
+        "purge",
+        "removed > 0 and state == 'queued'",
+        "removed > 0",
+        queues.test_an_entry_of_an_ended_task_goes_too,
+    ),
+    "a late take is not noticed": (
+        "take",
+        "if number > last then",
+        "if true then",
+        takes.test_a_late_copy_takes_nothing,
+    ),
+    "a lost worker may take": (
+        "take",
+        "if not last or last >= 9007199254740991 then",
+        "if not last then",
+        takes.test_a_worker_that_is_not_known_or_lost_takes_nothing,
+    ),
     "an event is written each time": (
         "stop",
         "if not asked then",
@@ -154,6 +193,7 @@ def test_the_guard_notices_a_key_that_is_not_declared(fake_rig):
         "start does not look into held",
         "the claim number is not closed",
         "an id twice in one claim is kept",
+        "a pause is not looked at",
         "no restored entry",
         "messages are not numbered",
         "outgoing messages have no place",
@@ -163,8 +203,10 @@ def test_the_guard_notices_a_key_that_is_not_declared(fake_rig):
 def test_without_the_safety_a_walk_ends_badly(fake_rig, name):
     verb, safety, nothing, _ = CONTROLS[name]
     fake_rig.break_script(verb, safety, nothing)
-    walk = Walk(fake_rig, seed=1)
 
     with pytest.raises(AssertionError, match=r"I\d+: "):
-        for _ in range(STEPS):
-            walk.step()
+        for seed in range(1, 8):  # one walk may miss it
+            fake_rig.keys = Keys(f"walk-{seed}")
+            walk = Walk(fake_rig, seed=seed)
+            for _ in range(STEPS):
+                walk.step()

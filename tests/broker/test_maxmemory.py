@@ -43,6 +43,8 @@ def test_a_whole_life_goes_on(real_rig):
     for id in ("succeeds", "retries", "stops", "queued"):
         rig.submit(id=id)
     rig.submit(id="delayed", delay=60.0)
+    rig.submit(id="paused", queue="other")
+    rig.submit(id="purged", queue="other")
     rig.send(id="succeeds", sender="s", number=1, body=b"m")
     rig.raw.zadd(rig.keys.later(), {"delayed": 1})
     rig.raw.delete(rig.keys.bell("q"))
@@ -51,7 +53,10 @@ def test_a_whole_life_goes_on(real_rig):
         assert rig.agree(version=1, lease=15.0).version == 1
         assert rig.join(info=b"info") is True
         assert rig.renew(info=b"more") is True
-        assert rig.claim(number=1, queues=["empty"]) == []
+        assert rig.pause(queue="other") > 0
+        assert rig.claim(number=1, queues=["other"]) == []
+        assert rig.purge(queue="other", ids=["purged"]) == 1
+        rig.resume(queue="other")
         assert rig.claim(number=2, count=3) == ["succeeds", "retries", "stops"]
         ids = ["succeeds", "retries", "stops"]
         assert [started.token for started in rig.start(number=2, ids=ids)] == ["w1.2"] * 3
@@ -68,14 +73,24 @@ def test_a_whole_life_goes_on(real_rig):
         assert rig.settle_one("stops", "w1.2", State.STOPPED) is True
         for op in (rig.op("look", id="stops"), pages.queued(rig.keys, queue="q", start=0, count=9)):
             assert rig.run(op)
-    states = {id: rig.status(id=id)[0].value for id in ("succeeds", "retries", "stops", "queued", "delayed")}
-    assert states == {
+    ids = ("succeeds", "retries", "stops", "queued", "delayed", "paused", "purged")
+    assert {id: rig.status(id=id)[0].value for id in ids} == {
+        "paused": "queued",
+        "purged": "stopped",
         "succeeds": "succeeded",
         "retries": "queued",
         "stops": "stopped",
         "queued": "stopped",
         "delayed": "queued",
     }
+
+
+def test_a_task_is_taken(real_rig):
+    real_rig.submit()
+    real_rig.join()
+
+    with full(real_rig):
+        assert real_rig.take(restarts=0).attempt == 1
 
 
 @pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])

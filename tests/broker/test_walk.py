@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from taskpy import ops
+from taskpy.answers import Started
 from taskpy.spec import State
 from tests.broker.invariants import Observer
 
@@ -21,6 +22,7 @@ WEIGHTS = {
     "submit": 8,
     "claim": 12,
     "start": 14,
+    "take": 4,
     "settle": 8,
     "giveback": 6,
     "stop": 3,
@@ -38,6 +40,9 @@ WEIGHTS |= {
     "revive": 2,
     "forget": 1,
     "ring": 1,
+    "pause": 1,
+    "resume": 3,
+    "purge": 1,
 }
 WEIGHTS |= {"second_entry": 5, "late": 16}
 #: What a copy may change: it asks for something anew.
@@ -59,6 +64,7 @@ class Walk:
         self.attempts: list[tuple[str, str, str]] = []  # wid, id, token
         self.said: dict[tuple[str, str], int] = {}
         self.calls: list[Any] = []
+        self.paused: set[str] = set()
         self.starts = 0
         self.steps = 0
 
@@ -69,7 +75,9 @@ class Walk:
         verb = self.random.choices(list(WEIGHTS), WEIGHTS.values())[0]
         if verb == "late":
             if self.calls:
-                self.rig.run(self.random.choice(self.calls))
+                late = self.random.choice(self.calls)
+                self._learn_pause(late)
+                self.rig.run(late)
         else:
             op = getattr(self, verb)()
             if op is not None:
@@ -79,19 +87,26 @@ class Walk:
 
     def _call(self, verb: str, op: Any) -> None:
         answer = self.rig.run(op)
+        self._learn_pause(op)
         self._learn(verb, op, answer)
         self.calls = [*self.calls[-200:], op]
         if verb not in NOT_REPEATED and self.random.random() < 0.2:
-            ended = self.observer.ended
-            before = self.rig.everything(but=ended)
+            # A second purge may take out a second entry, which `start` would drop.
+            but = self.observer.ended | (set(op.keys[:1]) if verb == "purge" else set())
+            before = self.rig.everything(but=but)
             self.rig.run(op)
-            assert self.rig.everything(but=ended) == before, (
+            assert self.rig.everything(but=but) == before, (
                 f"I11: a repeated {verb} changed something: {op.keys} {op.args}"
             )
+
+    def _learn_pause(self, op: Any) -> None:
+        if op.verb in {"pause", "resume"}:
+            self.paused = self.paused | {op.args[0]} if op.verb == "pause" else self.paused - {op.args[0]}
 
     def _learn(self, verb: str, op: Any, answer: Any) -> None:
         if verb == "claim" and answer:
             wid = op.keys[0].rpartition(":")[2]
+            assert not {self._queue(id) for id in answer} & self.paused, f"I13: {answer} are of a paused queue"
             self.claims = [*self.claims[-5:], (wid, self.numbers[wid], answer)]
         if verb == "start":
             wid = op.keys[0].rpartition(":")[2]
@@ -99,6 +114,9 @@ class Walk:
             assert len(set(begun)) == len(begun), f"I6: {begun} starts a task twice in one answer"
             self.starts += len(begun)
             self.attempts = [*self.attempts[-10:], *begun]
+        if verb == "take" and isinstance(answer, Started):
+            self.starts += 1
+            self.attempts = [*self.attempts[-10:], (op.keys[0].rpartition(":")[2], answer.id, answer.token)]
         if verb == "lose" and answer is not None:
             wid = op.args[0]
             self.wids = [known for known in self.wids if known != wid]
@@ -138,6 +156,13 @@ class Walk:
             return None
         wid, number, ids = self.random.choice(self.claims)
         return self.rig.op("start", wid=wid, number=number, ids=ids)
+
+    def take(self) -> Any:
+        wid, id = self.random.choice(self.wids), self._any_id()
+        self.numbers[wid] += 1
+        return self.rig.op(
+            "take", wid=wid, number=self.numbers[wid], id=id, queue=self._queue(id), restarts=self.random.randint(0, 3)
+        )
 
     def settle(self) -> Any:
         wid, id, token = self._attempt()
@@ -215,6 +240,17 @@ class Walk:
     def forget(self) -> Any:
         return self.rig.op("forget", ids=[id for id, _ in self.rig.dead(count=2)])
 
+    def pause(self) -> Any:
+        return self.rig.op("pause", queue=self.random.choice(QUEUES))
+
+    def resume(self) -> Any:
+        return self.rig.op("resume", queue=self.random.choice(QUEUES))
+
+    def purge(self) -> Any:
+        queue = self.random.choice(QUEUES)
+        ids = self.rig.foremost(queue=queue, count=2)
+        return self.rig.op("purge", queue=queue, ids=ids) if ids else None
+
     def ring(self) -> Any:
         return self.rig.op("ring", queue=self.random.choice(QUEUES))
 
@@ -235,6 +271,8 @@ class Walk:
         for id, _ in self.rig.delayed(count=10_000):
             self.rig.raw.zadd(self.rig.keys.later(), {id: 1})
             self.rig.promote(id=id, queue=self._queue(id))
+        for queue in QUEUES:
+            self.rig.resume(queue=queue)
         self.rig.join(wid="last")
         number = 0
         while ids := self.rig.claim(wid="last", number=(number := number + 1), count=100, queues=QUEUES):

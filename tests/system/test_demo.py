@@ -140,7 +140,7 @@ def test_the_command_line_explains_itself():
 def test_an_error_of_ours_is_a_message_and_no_traceback(environment):
     done = run(environment | {"TASKPY_EMBEDDED_GRACE": "a while"})
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == "Error: TASKPY_EMBEDDED_GRACE must be a number of seconds, not 'a while'\n"
     assert_nothing_is_left(environment)
 

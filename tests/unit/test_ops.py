@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from taskpy import ops, pages, script
-from taskpy.answers import Agreement, Beat, Due, Event, Heartbeat, Held, Mail, Started, Worker
+from taskpy.answers import Agreement, Beat, Due, Event, Heartbeat, Held, Mail, Namespace, Started, Worker
 from taskpy.keys import Keys
 from taskpy.ops import Ending, Op
 from taskpy.spec import State
@@ -23,7 +23,7 @@ SAMPLE = {
     "spec": b"spec", "wid": "w", "wids": ["w", "v"], "number": 3, "count": 10, "start": 0, "lease": 15.0, "version": 1,
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "acknowledged": 1, "sent": 0,
-    "text": "text",
+    "text": "text", "restarts": 2,
 }  # fmt: skip
 
 
@@ -170,6 +170,20 @@ NOBODY = [None] * 20
         ("queues", {b"b", b"a"}, ["a", "b"]),
         ("queues", [b"b", b"a"], ["a", "b"]),
         ("queue_sizes", [1, 0], {"q": 1, "r": 0}),
+        ("dead_count", 2, 2),
+        ("pause", b"1500", 1.5),
+        ("resume", 0, None),
+        ("purge", 2, 2),
+        ("paused", [b"q", b"1500"], {"q": 1.5}),
+        ("foremost", [b"b", b"a"], ["b", "a"]),
+        ("holding", [b"a"], ["a"]),
+        ("chosen", [], []),
+        ("failures", [[b"e"], [None]], [b"e", None]),
+        ("due_at", None, None),
+        ("due_at", b"1500", 1.5),
+        ("due_at", 1500.0, 1.5),
+        ("namespace", [[None, None], 1500], Namespace(None, None, 1.5)),
+        ("namespace", [[b"1", b"15000"], 1500], Namespace(1, 15.0, 1.5)),
         ("queued", [b"a"], ["a"]),
         ("recent", [b"a"], ["a"]),
         ("delayed", [b"a", b"1500"], [("a", 1.5)]),

@@ -178,7 +178,3 @@ def test_for_room_in_redis_a_worker_waits_and_a_client_does_not(away, clock, cap
     with pytest.raises(errors.Busy):
         Patience(away, 10, began=clock[0]).pause_after(OUT_OF_MEMORY[0])
     assert not lines(caplog)
-
-
-def test_a_script_that_was_flushed_in_between_is_sent_again():
-    assert outage.is_passing(redis.exceptions.NoScriptError("NOSCRIPT No matching script."))

@@ -102,29 +102,11 @@ def test_a_buried_child_is_forgotten_and_its_tasks_are_given_back(rig, keeper, c
     rig.run(ops.claim(rig.keys, wid="w1", number=1, count=1, queues=["default"]))
     rig.run(ops.start(rig.keys, wid="w1", number=1, ids=[task.id]))
 
-    keeper.bury(children[0])
+    keeper.bury("w1")
     assert keeper.flush(10)
 
     assert task.state == "queued"
     assert [worker.wid for worker in rig.client.workers()] == ["w2"]
-
-
-def test_a_child_that_died_while_it_was_made_known_is_forgotten(rig, keeper, children):
-    keeper.introduce(children[0], 3, lambda: None)
-    keeper.bury(children[0])
-
-    keeper.start()
-    assert keeper.flush(10)
-
-    assert rig.client.workers() == []
-
-
-def test_a_child_that_was_never_made_known_needs_no_burial(rig, keeper, children, monkeypatch):
-    monkeypatch.setattr(keeper, "_recoverer", None)  # whoever asks fails
-    keeper.bury(children[0])
-    keeper.start()
-
-    assert keeper.flush(10)
 
 
 def test_a_failing_wish_does_not_end_the_care_for_the_others(rig, keeper, children, caplog):

@@ -77,21 +77,3 @@ def test_garbage_on_the_channel_deafens_nobody(rig, worker, task, garbage, caplo
     settle(worker)
 
     assert task.state == "succeeded"
-
-
-def test_news_that_come_before_the_function_begins_here_are_kept(rig, monkeypatch):
-    worker = rig.worker()
-    task = rig.submit("listens")
-    execute = worker.executor.execute
-
-    def execute_late(started):
-        task.send("early")
-        task.stop(join=False)
-        worker.listener.tick(f"{task.id} 1 stop".encode())
-        execute(started)
-
-    monkeypatch.setattr(worker.executor, "execute", execute_late)
-    worker.claimer.tick(LONG)
-    settle(worker)
-
-    assert task.result == ["early"]

@@ -30,12 +30,6 @@ def retrying(*, used=0, backoff=0.0):
     return Attempt("a", "w1.1", "q", "name", Options(retries=9, backoff=backoff), used, Mailbox(stopping=False))
 
 
-def gathered(worker, count):
-    """Wait until so many ends of tasks are there for the settler to take."""
-    until(lambda: worker.settler._decided.qsize() == count, f"{count} tasks to end")
-    assert worker.settler.pending == count
-
-
 # -- what an outcome means ----------------------------------------------------------------------
 
 
@@ -170,7 +164,7 @@ def test_a_stop_that_only_redis_knows_of_ends_a_task_instead_of_retrying_it(rig)
     worker = rig.worker()
     raised, asked = rig.submit("fails"), rig.submit("retries_itself")
     worker.claimer.tick(LONG)
-    gathered(worker, 2)
+    until(lambda: worker.settler.pending == 2, "two tasks to ask for another run")
     for task in (raised, asked):
         task.stop(join=False)
     settle(worker, 2)
@@ -184,7 +178,7 @@ def test_what_gathers_goes_in_one_call(rig, monkeypatch):
     for _ in range(5):
         rig.submit("returns_async")
     worker.claimer.tick(LONG)
-    gathered(worker, 5)
+    until(lambda: worker.settler.pending == 5, "five tasks to end")
 
     assert worker.settler.tick(0) == 5
     assert worker.settler.pending == 0
@@ -216,7 +210,7 @@ def test_an_end_that_redis_did_not_take_is_told_again(rig, monkeypatch):
 
     monkeypatch.setattr(worker.settler._space.broker, "run_many", refuse)
     worker.claimer.tick(LONG)
-    gathered(worker, 2)
+    until(lambda: worker.settler.pending == 2, "two tasks to end")
     with pytest.raises(errors.Refused):
         worker.settler.tick(LONG)
     assert ended.result == "kept"  # one that is refused does not hold up the others of its batch

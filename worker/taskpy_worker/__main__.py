@@ -1,7 +1,8 @@
 """The command `taskpy-worker`: reads its options, and runs the supervisor."""
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -11,21 +12,23 @@ from taskpy import address, errors, spec
 from taskpy.settings import Settings
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
+from taskpy_worker.liveness import Liveness, default_file, not_ready
 from taskpy_worker.supervisor import Supervisor
 
 #: Exit codes: 2 is click's own for wrong usage.
 UNREACHABLE = 4
+UNHEALTHY = 5
 
 
-@click.command(context_settings={"auto_envvar_prefix": "TASKPY", "show_default": True})
-@click.argument("modules", nargs=-1, required=True)
+@click.command(context_settings={"auto_envvar_prefix": "TASKPY", "show_default": True, "max_content_width": 100})
+@click.argument("modules", nargs=-1, envvar="TASKPY_MODULES")
 @click.option(
     "-q",
     "--queue",
     "queues",
     multiple=True,
     default=(spec.DEFAULT_QUEUE,),
-    help="Serve this queue; may be repeated, first is served first.",
+    help="Serve this queue; may be repeated: the first is served first, or by chance with weights (high:3 low:1).",
 )
 @click.option("-c", "--concurrency", type=click.IntRange(1), default=10, help="Tasks at once in each child process.")
 @click.option("-p", "--processes", type=click.IntRange(1), default=1, help="Child processes.")
@@ -38,30 +41,73 @@ UNREACHABLE = 4
     default=None,
     help="Seconds after which a silent worker counts as lost; the same for all of a namespace.  [default: 15]",
 )
+@click.option("--burst", is_flag=True, help="End when the queues are empty.")
+@click.option(
+    "--max-tasks-per-child",
+    "max_tasks",
+    envvar="TASKPY_MAX_TASKS_PER_CHILD",
+    type=click.IntRange(0),
+    default=0,
+    help="Replace a child after so many tasks; 0: never.",
+)
+@click.option("--reload", is_flag=True, help="Replace the children when a source file in this folder changes.")
+@click.option(
+    "--alive-file",
+    type=click.Path(dir_okay=False),
+    default=str(default_file()),
+    help="The file that says that this worker lives.",
+)
+@click.option(
+    "--check", is_flag=True, help="Only say, by the exit code, whether the worker of the file lives (0) or not (5)."
+)
+@click.option(
+    "--ready", is_flag=True, help="Only say whether it lives, Redis answers and knows its processes (0), or not (5)."
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.version_option(taskpy.__version__, prog_name="taskpy-worker")
 @click.pass_context
 def main(
-    context: click.Context, /, modules: tuple[str, ...], namespace: str | None, log_level: str, **options: Any
+    context: click.Context,
+    /,
+    *,
+    modules: tuple[str, ...],
+    namespace: str | None,
+    check: bool,
+    ready: bool,
+    **options: Any,
 ) -> None:
     """Run the tasks that MODULES define: `package.module`, or `package.module:function` for one plain function.
 
     The first SIGTERM or Ctrl-C drains: nothing new is claimed, running tasks get their grace time and are then given
     back. The second one gives everything back and ends at once.
+
+    Exit codes: 0 ended as told, 1 the tasks cannot be imported, 2 wrong usage, 4 Redis cannot be reached or used, 5 not
+    alive or not ready.
     """
-    log.set_up(log_level)
+    if check:
+        _tell(Liveness(Path(options["alive_file"])).problem())
     if context.get_parameter_source("url") is ParameterSource.COMMANDLINE and address.has_password(options["url"]):
         raise click.UsageError("a password on the command line shows in the process list; use TASKPY_REDIS_URL instead")
     try:
-        config = WorkerConfig(
-            modules=modules, namespace=namespace or Settings.from_env().namespace, log_level=log_level, **options
-        )
+        config = WorkerConfig(modules=modules, namespace=namespace or Settings.from_env().namespace, **options)
+        if ready:
+            _tell(not_ready(config))
+        if not modules:
+            raise click.UsageError("name the modules that define the tasks: taskpy-worker myapp.tasks")
+        log.set_up(config.log_level, config.log_format)
         sys.exit(Supervisor(config).run())
     except errors.SpecError as error:
         raise click.UsageError(str(error)) from error
     except (errors.BrokerError, errors.ServerError) as error:
         click.echo(f"taskpy-worker: {error}", err=True)
         sys.exit(UNREACHABLE)
+
+
+def _tell(problem: str | None) -> NoReturn:
+    if problem is not None:
+        click.echo(f"taskpy-worker: {problem}", err=True)
+    sys.exit(0 if problem is None else UNHEALTHY)
 
 
 if __name__ == "__main__":

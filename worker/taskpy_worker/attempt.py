@@ -10,7 +10,10 @@ from taskpy.spec import Options
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A claimed task: who it is, how it is to be retried, and its mailbox once its function runs."""
+    """A claimed task: who it is, how it is to be retried, and its mailbox once its function runs.
+
+    `keep` is how long it is kept after its end, in seconds; None: as it was submitted.
+    """
 
     id: str
     token: str
@@ -19,6 +22,7 @@ class Attempt:
     options: Options = field(default_factory=Options)
     retries: int = 0
     mailbox: RedisMailbox | None = None
+    keep: float | None = None
 
     @classmethod
     def unreadable(cls, started: Started) -> Self:

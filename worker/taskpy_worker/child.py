@@ -1,7 +1,8 @@
 """A child process of the worker: runs user code, does the duties, and obeys its supervisor over a pipe.
 
 Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease), ("drain", grace), ("quit",).
-To it: ("ready", number of tasks), ("alive",) 20 times a lease, or ("failed", text) when the tasks cannot be imported.
+To it: ("ready", number of tasks), ("alive",) 20 times a lease, ("retiring", whether its burst is over) when it takes no more
+tasks, or ("failed", what, text) when the tasks cannot be imported or a start hook fails.
 """
 
 import logging
@@ -14,7 +15,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from taskpy import errors, space, wire
+from taskpy import errors, on, space, wire
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.loading import load_tasks
@@ -34,6 +35,7 @@ class Child:
     def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
         self._pipe = pipe
         self._writing = threading.Lock()
+        self._leaving = threading.Lock()
         self._worker: Worker | None = None
 
     def serve(self) -> None:
@@ -41,12 +43,17 @@ class Child:
         _, packed, path = self._read()
         sys.path[:] = path
         config = WorkerConfig.load(packed)
-        log.set_up(config.log_level)
+        log.set_up(config.log_level, config.log_format)
+        self._space = space.Space(config.url, namespace=config.namespace, timeout=None, connections=COMMAND_CONNECTIONS)
+        space.set_default(self._space)  # a task that submits lands in the same place
+        step = "cannot import the tasks"
         try:
             tasks = load_tasks(config.modules)
-        except Exception as error:  # importing the user's modules may raise anything
+            step = "a start hook failed"
+            on.starting()
+        except Exception as error:  # the user's modules and hooks may raise anything
             text = str(error) if isinstance(error, errors.TaskpyError) else traceback.format_exc()
-            self._say("failed", text)
+            self._say("failed", step, text)
             return
         self._say("ready", tasks)
         while True:
@@ -59,11 +66,18 @@ class Child:
                     self._end(0.0)
 
     def _go(self, config: WorkerConfig, wid: str, lease: float) -> None:
-        here = space.Space(config.url, namespace=config.namespace, timeout=None, connections=COMMAND_CONNECTIONS)
-        space.set_default(here)  # a task that submits lands in the same place
-        self._worker = Worker(config, here, wid=wid, lease=lease)
+        self._worker = Worker(config, self._space, wid=wid, lease=lease)
         threading.Thread(target=self._show_life, args=(lease,), name="taskpy-alive", daemon=True).start()
+        if config.burst or config.max_tasks:
+            threading.Thread(target=self._retire, args=(self._worker,), name="taskpy-retire", daemon=True).start()
         self._worker.start()
+
+    def _retire(self, worker: Worker) -> None:
+        """End after the last task of a burst, or of this child's share; another child takes its place meanwhile."""
+        worker.await_finish()
+        self._say("retiring", not worker.claimer.spent)
+        worker.await_empty()
+        self._leave()
 
     def _end(self, grace: float) -> None:
         """Drain in a thread of its own, so that a second order is heard; the shorter grace wins by ending first."""
@@ -71,10 +85,19 @@ class Child:
         def end() -> None:
             if self._worker is not None:
                 self._worker.drain(grace)
-            logging.shutdown()
-            os._exit(0)  # threads of tasks that did not end must not hold us up
+            self._leave()
 
         threading.Thread(target=end, name="taskpy-drain", daemon=True).start()
+
+    def _leave(self) -> None:
+        with self._leaving:  # once, whoever comes first
+            for hook in on.stops():
+                try:
+                    hook()
+                except Exception:  # the other hooks have a right to run
+                    logger.exception("a stop hook failed: hook=%s", hook)
+            logging.shutdown()
+            os._exit(0)  # threads of tasks that did not end must not hold us up
 
     def _show_life(self, lease: float) -> None:
         while True:

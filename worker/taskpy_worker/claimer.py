@@ -1,11 +1,15 @@
 """Claims tasks: waits for a queue's bell, takes as many ids as slots are free, starts them, hands them to the executor."""
 
 import logging
+import threading
+from collections.abc import Iterable
 
 from taskpy import errors, ops, retry
+from taskpy.answers import Started
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.executor import Executor
+from taskpy_worker.queues import Queues
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -21,14 +25,27 @@ class Claimer:
         self._space = space
         self._wid = wid
         self._executor = executor
-        self._bells = {space.keys.bell(queue): queue for queue in config.queues}
-        self._quiet = True
+        self.serve(config.queues)
+        self._quiet = not config.burst  # a burst looks first, for it may be that nobody rings any more
+        self._left = config.max_tasks or None
         self._paused = False
         self._failures = 0
+        self._taking = threading.Lock()
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
         self.lost = False
+        self.finished = False  # it has done what it was to do: a burst, or its share of tasks
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has claimed its share of tasks; there may be more for others."""
+        return self._left == 0
+
+    def serve(self, queues: Iterable[str]) -> None:
+        """Take from these queues, from the next claim on."""
+        self._queues = Queues.of(queues)
+        self._bells = {self._space.keys.bell(queue): queue for queue in self._queues.names}
 
     def pause(self) -> None:
         """Claim nothing more."""
@@ -40,36 +57,66 @@ class Claimer:
         seen = self._executor.freed.count
         if self._executor.free == 0:
             self._executor.freed.wait(seen, block)
-        if self._executor.free == 0 or self._paused:
+        if self._paused:
+            return block
+        if self._executor.free == 0:
             return 0.0
         # Where the last claim took all it wanted there may be more: no need to wait for a bell.
-        if self._quiet and not self._listen(block):
+        if self._quiet and not (self._more_to_come(seen, block) if self._config.burst else self._listen(block)):
             return retry.reconnect_delay(self._failures)
         self.claiming = True  # before looking at the pause: a drain does the same the other way round
         try:
             if not self._paused:
-                self._claim(min(self._executor.free, BATCH))
+                self._claim(min(self._executor.free, BATCH, self._left or BATCH))
         finally:
             self.claiming = False
             self._executor.freed.give()
         return 0.0
 
+    def take(self, id: str, queue: str, *, restarts: int) -> Started | str:
+        """Take one task by its id, which another system has handed out, and start it; or why not: see `ops.take`.
+
+        Any thread may, but not while claims are made, too: they share their numbers.
+        """
+        with self._taking:
+            self.number += 1
+            run, keys = self._space.broker.run, self._space.keys
+            found = run(ops.take(keys, wid=self._wid, number=self.number, id=id, queue=queue, restarts=restarts))
+            if isinstance(found, Started):
+                self._executor.hold([id], found.token)
+            self.lost = self.lost or found == "refused"
+            self.completed = self.number
+        return found
+
+    def _more_to_come(self, seen: int, block: float) -> bool:
+        """Wait for a running task to end, which may have submitted others; False when none runs: the burst is over."""
+        if not self._executor.held():
+            self._finish()
+            return False
+        return self._executor.freed.wait(seen, block)
+
+    def _finish(self) -> None:
+        self._paused = True
+        self.finished = True
+        self._executor.freed.give()
+
     def _listen(self, block: float) -> bool:
         """Wait for a bell; False when this worker should not claim now."""
+        bells = self._bells
         try:
-            rung = self._space.broker.pop(list(self._bells), block)
+            rung = self._space.broker.pop(list(bells), block)
         except errors.Unreachable:
             self._failures += 1
             return False
         self._failures = 0
         if self._paused and rung is not None:
-            self._space.broker.run(ops.ring(self._space.keys, queue=self._bells[rung[0]]))
+            self._space.broker.run(ops.ring(self._space.keys, queue=bells[rung[0]]))
         return not self._paused
 
     def _claim(self, count: int) -> None:
         self.number += 1
         run, keys = self._space.broker.run, self._space.keys
-        ids = run(ops.claim(keys, wid=self._wid, number=self.number, count=count, queues=self._config.queues))
+        ids = run(ops.claim(keys, wid=self._wid, number=self.number, count=count, queues=self._queues.order()))
         if ids is None:
             self.lost = True
             self._paused = True
@@ -81,6 +128,10 @@ class Claimer:
         self._quiet = len(ids) < count
         if not ids:
             return
+        if self._left is not None:
+            self._left -= len(ids)
+            if self._left == 0:
+                self._finish()
         try:
             self._start(ids, token)
         except BaseException:

@@ -4,15 +4,19 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from taskpy import spec, wire
+from taskpy_worker import log
+from taskpy_worker.queues import Queues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
     """The options of a worker. Times are seconds.
 
-    `modules` define the tasks; `queues` are served in their order; `concurrency` tasks run at once in each of
-    `processes` children. `lease` None: what the namespace says. A task of an unknown name is given back for
-    `unknown_delay`, at most `unknown_limit` times. `grace` is what running tasks get when the worker drains.
+    `modules` define the tasks; `queues` are served in their order, or by chance where they have weights (`high:3`);
+    `concurrency` tasks run at once in each of `processes` children. `lease` None: what the namespace says. A task of
+    an unknown name is given back for `unknown_delay`, at most `unknown_limit` times. `grace` is what running tasks get
+    when the worker drains. `burst`: end when the queues are empty. `max_tasks`: after so many tasks a child is
+    replaced; 0: never. `reload`: replace the children when a source file in the current folder changes.
     """
 
     modules: tuple[str, ...] = ()
@@ -26,11 +30,15 @@ class WorkerConfig:
     block: float = 3.0
     unknown_delay: float = 5.0
     unknown_limit: int = 12
+    burst: bool = False
+    max_tasks: int = 0
+    reload: bool = False
+    alive_file: str = ""
     log_level: str = "info"
+    log_format: log.Format = "text"
 
     def __post_init__(self) -> None:
-        for queue in self.queues:
-            spec.checked_name(queue, "queue")
+        Queues.of(self.queues)  # whatever is wrong with them is said now
 
     def dump(self) -> bytes:
         """This configuration as bytes, for a child's pipe: nothing of it shows in a process list."""

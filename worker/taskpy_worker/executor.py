@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from taskpy import call, codec, errors, eventloop, flow, inside_aio, ops
+from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
 from taskpy.answers import Started
 from taskpy.eventloop import EventLoop
 from taskpy.inside import Inside, Run
@@ -41,7 +41,7 @@ class Executor:
         self._running: dict[str, Attempt] = {}
         self._early: dict[str, tuple[int, bool]] = {}  # news of what is held and does not run yet
         self._draining = False
-        self._loop = EventLoop("taskpy-loop")
+        self.loop = EventLoop("taskpy-loop")
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.freed = Nudge()
         settler.on_settled(self.drop)
@@ -82,6 +82,16 @@ class Executor:
         with self._lock:
             self._held.update(dict.fromkeys(ids, token))
 
+    def enter(self, attempt: Attempt) -> None:
+        """Note an attempt whose function runs in this process from now on."""
+        with self._lock:
+            self._running[attempt.id] = attempt
+            received, stopping = self._early.pop(attempt.id, (0, False))
+        if attempt.mailbox is not None:
+            attempt.mailbox.hear(received, stopping=stopping)
+            if self._draining:
+                attempt.mailbox.drain()
+
     def drop(self, id: str, token: str) -> None:
         """Note that this claim is over: its slot is free."""
         with self._lock:
@@ -110,6 +120,12 @@ class Executor:
         """Fence what still runs here."""
         for mailbox in self._mailboxes():
             mailbox.lose()
+
+    def end(self) -> None:
+        """Fence what still runs here, cancel the coroutines among it and end their loop: this process goes on."""
+        self.close()
+        self.loop.close()
+        self._loop_io.shutdown(wait=False)
 
     def _mailboxes(self) -> list[RedisMailbox]:
         return [attempt.mailbox for attempt in self.running() if attempt.mailbox is not None]
@@ -149,12 +165,7 @@ class Executor:
         self._adopt(started, task.options, options)
         mailbox = RedisMailbox(self._space.keys, started.queue, started)
         attempt = Attempt(started.id, started.token, started.queue, task.name, options, started.retries, mailbox)
-        with self._lock:
-            self._running[started.id] = attempt
-            received, stopping = self._early.pop(started.id, (0, False))
-        mailbox.hear(received, stopping=stopping)
-        if self._draining:
-            mailbox.drain()
+        self.enter(attempt)
         run = Run(
             id=started.id,
             args=task.args,
@@ -182,14 +193,14 @@ class Executor:
             self._space.broker.run(ops.adopt(keys, id=started.id, token=started.token, restarts=restarts, keep=keep))
 
     def _run(self, registered: Registered, inside: Inside, attempt: Attempt) -> None:
-        self._settler.settle(attempt, call.run(registered.function, inside))
+        self._settler.settle(attempt, call.run(registered.function, inside, on.around))
 
     def _run_on_loop(self, registered: Registered, run: Run, attempt: Attempt, mailbox: RedisMailbox) -> None:
         def done(future: "Future[Outcome]") -> None:
             self._settler.settle(attempt, eventloop.outcome_in(future))
 
         inside = inside_aio.Task(run, mailbox, self._perform_async)
-        self._loop.spawn(call.run_async(registered.function, inside), done)
+        self.loop.spawn(call.run_async(registered.function, inside, on.around), done)
 
     def _perform(self, step: flow.Step) -> Any:
         return self._space.broker.run(step) if isinstance(step, ops.Op) else flow.wait_here(step)

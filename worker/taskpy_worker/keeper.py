@@ -14,6 +14,7 @@ from taskpy import errors, ops
 from taskpy.info import WorkerInfo
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
+from taskpy_worker.queues import Queues
 from taskpy_worker.recoverer import Recoverer
 from taskpy_worker.supervised import Supervised
 from taskpy_worker.worker import BEATS
@@ -44,9 +45,9 @@ class Keeper:
         """Join the child under a new wid and let it go; `then` is called when it may claim."""
         self._wishes.put(lambda: self._introduce(child, tasks, then))
 
-    def bury(self, child: Supervised) -> None:
+    def bury(self, wid: str) -> None:
         """Give back what a dead child held, and forget it."""
-        self._wishes.put(lambda: self._bury(child))
+        self._wishes.put(lambda: self._bury(wid))
 
     def flush(self, seconds: float) -> bool:
         """Wait until all wishes so far are carried out; False when Redis took too long."""
@@ -85,7 +86,7 @@ class Keeper:
         info = WorkerInfo(
             host=socket.gethostname(),
             pid=child.pid,
-            queues=self._config.queues,
+            queues=Queues.of(self._config.queues).names,
             concurrency=self._config.concurrency,
             tasks=tasks,
             started=time.time(),
@@ -99,10 +100,7 @@ class Keeper:
         child.say("go", wid, self._lease)
         then()
 
-    def _bury(self, child: Supervised) -> None:
-        if child.wid is None:  # looked at only now: it may have died while it was being made known
-            return
+    def _bury(self, wid: str) -> None:
         began = time.monotonic()
-        tasks = self._recoverer.recover(child.wid, sure=True)
-        seconds = time.monotonic() - began
-        logger.info("a child has ended: worker=%s given_back=%d seconds=%.3f", child.wid, tasks, seconds)
+        tasks = self._recoverer.recover(wid, sure=True)
+        logger.info("a child has ended: worker=%s given_back=%d seconds=%.3f", wid, tasks, time.monotonic() - began)

@@ -193,4 +193,4 @@ def _retry(attempt: Attempt, outcome: Outcome) -> GiveBack:
 
 
 def _ending(attempt: Attempt, state: State, value: bytes) -> Ending:
-    return Ending(attempt.id, attempt.queue, attempt.token, state, value)
+    return Ending(attempt.id, attempt.queue, attempt.token, state, value, attempt.keep)

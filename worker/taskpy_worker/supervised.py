@@ -28,6 +28,12 @@ END_SECONDS = 1.0
 BUSY_SHARE = 0.05
 
 
+def new_wid(pid: int) -> str:
+    """An id for the worker in this process, used once in history."""
+    host = "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname())[:40] or "host"
+    return f"{host}-{pid}-{os.urandom(5).hex()}"
+
+
 class Supervised:
     """A child process, its pipe, and what is known of it."""
 
@@ -41,6 +47,8 @@ class Supervised:
         self.born = time.monotonic()
         self.wid: str | None = None  # once it has joined
         self.condemned = False  # its lease is gone: it must be replaced
+        self.retiring = False  # it takes no more tasks, and ends after those that run
+        self.burst_over = False  # it ends because the queues were empty and nothing ran in it
         self._heard = self.born
         self._stopped_since: float | None = None
         self._cpu = (self.born, 0.0)
@@ -53,8 +61,7 @@ class Supervised:
 
     def new_wid(self) -> str:
         """A worker id, used once in history."""
-        host = "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname())[:40] or "host"
-        return f"{host}-{self.pid}-{os.urandom(5).hex()}"
+        return new_wid(self.pid)
 
     def say(self, *frame: Any) -> None:
         """Send a frame; a child that is gone is noticed by its exit."""

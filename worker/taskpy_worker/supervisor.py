@@ -5,13 +5,18 @@ import multiprocessing.connection
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from taskpy import errors, ops, spec, wire
+from taskpy.settings import Settings
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.keeper import Keeper
+from taskpy_worker.liveness import Liveness, default_file
+from taskpy_worker.reloading import watch_sources
 from taskpy_worker.supervised import Supervised
+from taskpy_worker.systemd import Notifier
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -20,6 +25,10 @@ YOUNG_SECONDS = 5.0
 PAUSE_SECONDS = (0.1, 10.0)
 #: What a drain may take beyond the grace time before a child is killed.
 LATE_SECONDS = 10.0
+#: How many children there may be for each one that is wanted: one takes tasks while another ends its last ones.
+GENERATIONS = 2
+#: What running tasks get when the sources have changed: a developer waits for it.
+RELOAD_GRACE_SECONDS = 2.0
 #: How often we look around without being woken.
 LOOK_SECONDS = 5.0
 
@@ -37,7 +46,12 @@ class Supervisor:
         self._deadline: float | None = None
         self._failure: str | None = None
         self._announced = False
+        self._burst_over = False
+        self._changed = False  # only set by the watcher of the sources
+        self._look_at = 0.0
         self._wakeup, self._waker = socket.socketpair()
+        self._liveness = Liveness(Path(config.alive_file) if config.alive_file else default_file())
+        self._systemd = Notifier(Settings.from_env().notify_socket)
 
     def run(self) -> int:
         """Work until told to end; the exit code. Raises `Unreachable` or `Incompatible` when it cannot begin."""
@@ -46,11 +60,18 @@ class Supervisor:
         self._keeper = Keeper(self._config, self._space, lease, lambda: list(self._children))
         self._keeper.start()
         self._catch_signals()
-        while not self._over():
-            self._spawn_missing()
-            self._wait()
-            self._bury_dead()
-            self._pass_on_signals()
+        if self._config.reload:
+            watch_sources(self._note_change)
+        try:
+            while not self._over():
+                self._spawn_missing()
+                self._wait()
+                self._bury_dead()
+                self._pass_on_signals()
+                self._replace_changed()
+                self._show_life()
+        finally:
+            self._liveness.remove()
         self._keeper.flush(LATE_SECONDS)
         return 1 if self._failure else 0
 
@@ -60,7 +81,7 @@ class Supervisor:
         if with_timeout.address.in_memory:
             raise errors.BadArguments(
                 "memory:// is a server inside one process, which this worker's children would not see; leave --url out "
-                "for a local server, or start the worker in your test with taskpy_worker.worker.running_here"
+                "for a local server, or in a test use taskpy.testing.session(worker=True)"
             )
         wanted = self._config.lease or spec.LEASE_SECONDS
         found = with_timeout.broker.run(ops.agree(with_timeout.keys, version=ops.VERSION, lease=wanted))
@@ -79,14 +100,17 @@ class Supervisor:
         return found.lease
 
     def _over(self) -> bool:
-        return not self._children and (self._signals > 0 or self._failure is not None)
+        return not self._children and (self._signals > 0 or self._burst_over or self._failure is not None)
 
     # -- children -------------------------------------------------------------------------------
 
     def _spawn_missing(self) -> None:
-        if self._signals or self._failure or time.monotonic() < self._spawn_at:
+        if self._signals or self._failure or self._burst_over or time.monotonic() < self._spawn_at:
             return
-        while len(self._children) < self._config.processes:
+        wanted = self._config.processes
+        while (
+            sum(not child.retiring for child in self._children) < wanted and len(self._children) < wanted * GENERATIONS
+        ):
             self._children.append(Supervised(self._config))
 
     def _wait(self) -> None:
@@ -111,13 +135,20 @@ class Supervisor:
         match frame:
             case ("ready", tasks):
                 self._keeper.introduce(child, tasks, lambda: self._announce(tasks))
-            case ("failed", text):
-                self._fail(text)
+            case ("retiring", burst_over):
+                child.retiring = True
+                child.burst_over = burst_over
+                self._burst_over = self._burst_over or burst_over
+            case ("failed", what, text):
+                self._fail(what, text)
 
     def _announce(self, tasks: int) -> None:
+        self._look_at = 0.0  # who asks whether we are ready shall know at once
+        self._waker.send(b"a")
         if self._announced:
             return
         self._announced = True
+        self._systemd.tell("READY=1")
         logger.info(
             "taskpy-worker is ready: server=%s namespace=%s queues=%s tasks=%d processes=%d concurrency=%d",
             self._server,
@@ -128,11 +159,11 @@ class Supervisor:
             self._config.concurrency,
         )
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, what: str, text: str) -> None:
         if self._announced:  # it worked once: perhaps the code is just being replaced
-            logger.error("a new child cannot import the tasks, trying again: %s", text)
+            logger.error("a new child: %s, trying again: %s", what, text)
             return
-        logger.error("cannot import the tasks: %s", text)
+        logger.error("%s: %s", what, text)
         self._failure = text
         self._order("quit")
 
@@ -140,8 +171,11 @@ class Supervisor:
         for child in [child for child in self._children if child.process.poll() is not None]:
             self._children.remove(child)
             child.pipe.close()
-            self._keeper.bury(child)
-            if not self._signals and not self._failure:
+            if child.wid is not None:
+                self._keeper.bury(child.wid)
+            if not child.burst_over:  # its tasks were given back, or its last one has submitted others: look again
+                self._burst_over = False
+            if not self._signals and not self._failure and not child.retiring:
                 self._note_death(child)
 
     def _note_death(self, child: Supervised) -> None:
@@ -151,6 +185,34 @@ class Supervisor:
         first, longest = PAUSE_SECONDS
         if self._young_deaths > 1:
             self._spawn_at = time.monotonic() + min(longest, first * 2**self._young_deaths)
+
+    # -- those who look after us ----------------------------------------------------------------
+
+    def _show_life(self) -> None:
+        """Touch the liveness file and tell systemd, now and then."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        self._systemd.tell("WATCHDOG=1")
+        try:
+            self._liveness.touch([child.wid for child in self._children if child.wid])
+        except OSError as error:
+            logger.warning("cannot write the liveness file: file=%s error=%s", self._liveness.file, error)
+
+    def _note_change(self) -> None:
+        self._changed = True
+        self._waker.send(b"c")
+
+    def _replace_changed(self) -> None:
+        if not self._changed or self._signals:
+            return
+        self._changed = False
+        self._young_deaths, self._spawn_at = 0, 0.0  # what was broken may have been mended
+        logger.info("sources have changed, replacing the children")
+        for child in self._children:
+            if not child.retiring:
+                child.retiring = True
+                child.say("drain", min(self._config.grace, RELOAD_GRACE_SECONDS))
 
     # -- signals --------------------------------------------------------------------------------
 
@@ -167,6 +229,7 @@ class Supervisor:
     def _pass_on_signals(self) -> None:
         while self._orders < self._signals:
             self._orders += 1
+            self._systemd.tell("STOPPING=1")
             if self._orders == 1:
                 logger.info("draining: grace=%.0fs; a second signal ends at once", self._config.grace)
                 self._deadline = time.monotonic() + self._config.grace + LATE_SECONDS

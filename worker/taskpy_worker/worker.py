@@ -5,6 +5,7 @@ Can also run inside any process (`renews=True`: it keeps its own lease), which i
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from taskpy_worker.executor import Executor
 from taskpy_worker.heartbeater import Heartbeater
 from taskpy_worker.listener import Listener
 from taskpy_worker.promoter import Promoter
+from taskpy_worker.queues import Queues
 from taskpy_worker.recoverer import Recoverer
 from taskpy_worker.settler import GiveBack, Settler
 
@@ -37,8 +39,8 @@ class Worker:
 
     def __init__(self, config: WorkerConfig, space: Space, *, wid: str, lease: float, renews: bool = False) -> None:
         self._config = config
-        self._space = space
-        self._wid = wid
+        self.space = space
+        self.wid = wid
         self._lease = lease
         self._renews = renews
         self._closing = threading.Event()
@@ -55,18 +57,20 @@ class Worker:
             listener=self.listener,
             settler=self.settler,
         )
-        self.promoter = Promoter(space, lease, Recoverer(space, lease))
+        self._recoverer = Recoverer(space, lease)
+        self.promoter = Promoter(space, lease, self._recoverer)
 
     @property
     def lost(self) -> bool:
         """Whether this worker was declared lost: it does nothing any more, and must be replaced."""
         return self.claimer.lost or self.heartbeater.lost
 
-    def start(self) -> None:
-        """Begin all duties; the worker must have joined."""
+    def start(self, *, claims: bool = True) -> None:
+        """Begin all duties; the worker must have joined. Without `claims` it takes only what it is told to take."""
         self.listener.start()
-        self._later = self._space.broker.subscriber.watch(self._space.keys.later())
-        for turn in (self._claim, self._settle, self._beat, self._promote):
+        self._later = self.space.broker.subscriber.watch(self.space.keys.later())
+        turns = (self._settle, self._beat, self._promote)
+        for turn in (self._claim, *turns) if claims else turns:
             name = f"taskpy-{turn.__name__.strip('_')}"
             thread = threading.Thread(target=self._turn_for_ever, args=(turn,), name=name, daemon=True)
             thread.start()
@@ -78,6 +82,14 @@ class Worker:
         self.executor.drain()
         _wait_until(self._holds_nothing, self.executor.freed, Deadline(grace))
         self.give_back_all()
+
+    def await_finish(self) -> None:
+        """Wait until the claimer has done what it was to do."""
+        _wait_until(lambda: self.claimer.finished, self.executor.freed, Deadline(None))
+
+    def await_empty(self) -> None:
+        """Wait until nothing runs any more, however long it takes."""
+        _wait_until(self._holds_nothing, self.executor.freed, Deadline(None))
 
     def give_back_all(self) -> None:
         """Give back at once whatever this process holds."""
@@ -94,17 +106,22 @@ class Worker:
         started = {attempt.id for attempt in running}
         for id, token in self.executor.held().items():
             if id not in started:
-                queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
+                queue = self.space.broker.run(ops.locate(self.space.keys, id=id)) or ""
                 self.settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
         _wait_until(lambda: not self.settler.pending, self.settler.idle, deadline)
+
+    def leave(self) -> None:
+        """End the duties of a worker that renews itself, and make it unknown; what it still holds is given back."""
+        self._closing.set()
+        self._recoverer.recover(self.wid, sure=True)
 
     def close(self) -> None:
         """End the duties' threads; tasks that still run are fenced."""
         self._closing.set()
         self.claimer.pause()
-        self.executor.close()
+        self.executor.end()
         self.listener.stop()
-        self._space.broker.subscriber.unwatch(self._space.keys.later())
+        self.space.broker.subscriber.unwatch(self.space.keys.later())
         self._later.give()
         for thread in self._threads:
             thread.join(self._config.block + 1)
@@ -123,7 +140,7 @@ class Worker:
 
     def _beat(self) -> float:
         if self._renews:
-            self._space.broker.run(ops.renew(self._space.keys, wid=self._wid, lease=self._lease))
+            self.space.broker.run(ops.renew(self.space.keys, wid=self.wid, lease=self._lease))
         self.heartbeater.tick()
         return self._lease / BEATS
 
@@ -156,11 +173,24 @@ def _wait_until(reached: Callable[[], bool], nudge: Nudge, deadline: Deadline) -
         nudge.wait(seen, deadline.left())
 
 
-def running_here(config: WorkerConfig, space: Space, *, wid: str, lease: float) -> Worker:
-    """Start a worker inside this process: it joins, and keeps its own lease."""
-    space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=lease))
-    info = WorkerInfo(pid=os.getpid(), queues=config.queues, concurrency=config.concurrency, started=time.time())
-    space.broker.run(ops.join(space.keys, wid=wid, lease=lease, info=info.dump()))
-    worker = Worker(config, space, wid=wid, lease=lease, renews=True)
-    worker.start()
+def running_here(config: WorkerConfig, space: Space, *, wid: str, lease: float, claims: bool = True) -> Worker:
+    """Start a worker inside this process: it joins, and keeps its own lease, as long as the namespace has agreed on.
+
+    Raises `Incompatible` when the namespace has data of another version.
+    """
+    found = space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=lease))
+    if found.version != ops.VERSION:
+        raise errors.Incompatible(
+            f"namespace {space.keys.namespace!r} has data of version {found.version}, this taskpy knows {ops.VERSION}"
+        )
+    info = WorkerInfo(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queues=Queues.of(config.queues).names,
+        concurrency=config.concurrency,
+        started=time.time(),
+    )
+    space.broker.run(ops.join(space.keys, wid=wid, lease=found.lease, info=info.dump()))
+    worker = Worker(config, space, wid=wid, lease=found.lease, renews=True)
+    worker.start(claims=claims)
     return worker

@@ -1,0 +1,223 @@
+"""`taskpy attach`: what a task sends is printed as it comes, what is typed goes into its inbox; until the task ends.
+
+Three threads bring what happens to the main one, the only one that prints: one reads the outbox, one reads standard
+input, one sends. So a full inbox keeps nobody from seeing what the task says, and Ctrl-C is always heard.
+"""
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskpy.cli import exits, screen, values
+from taskpy.cli.target import Target, pass_target
+from taskpy.cli.text import clean
+
+if TYPE_CHECKING:
+    from taskpy.remote import RemoteTask
+
+#: How many lines wait to be sent when they do not come from a person: then the one who writes them waits, too.
+AHEAD = 100
+#: How long a Ctrl-C may go unheard.
+LOOK_SECONDS = 0.2
+_QUESTION = "[s]top it, [d]etach, or [g]o on? "
+_ANSWERS = {"s", "d", "g"}
+
+
+@click.command()
+@click.argument("id")
+@screen.json_option
+@pass_target
+def attach(target: Target, /, *, id: str, as_json: bool) -> None:
+    """Follow what a task sends, from the oldest message that is kept, and send it what you type, line by line.
+
+    A line is sent as JSON where it is JSON, else as text. Ctrl-C asks whether to stop the task, to detach from it or to
+    go on; a second Ctrl-C detaches. It ends when the task ends. Lines may come from a file or a pipe, too; at their end
+    it goes on to follow.
+
+    --json prints a line of JSON for each message, {"message": ...}, and one for the end: {"ended": ..., "result": ...}.
+
+    The exit code is 0 when the task succeeded or you detached, 1 when it failed or was stopped, 130 after a second Ctrl-C.
+    """
+    with target.client() as client:
+        handle = client.attach(id)
+        about = client.about(id)
+        greeting = f"{about.task.name} is {about.task.state}; Ctrl-C to stop it or to leave"
+        code = _Session(handle, as_json=as_json).run(greeting)
+    click.get_current_context().exit(code)
+
+
+class _Session:
+    """One attachment. What happens comes to the main thread as `(what, value)`."""
+
+    def __init__(self, handle: "RemoteTask[Any]", *, as_json: bool) -> None:
+        self._handle = handle
+        self._as_json = as_json
+        self._is_person = sys.stdin.isatty()
+        self._happened: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._put_off: deque[tuple[str, Any]] = deque()  # what happened during a question
+        self._outgoing: queue.Queue[str] = queue.Queue(0 if self._is_person else AHEAD)
+        self._asking = False
+
+    def run(self, greeting: str) -> int:
+        """Print and send until the task ends or the user leaves; the exit code."""
+        self._happened.put(("note", greeting))
+        for duty in (self._receive, self._read, self._send):
+            threading.Thread(target=duty, name=f"taskpy-{duty.__name__.strip('_')}", daemon=True).start()
+        while True:
+            try:
+                what, value = self._put_off.popleft() if self._put_off else self._next()
+                if what == "end":
+                    return self._end()
+                self._show(what, value)
+            except KeyboardInterrupt:
+                if (code := self._interrupted()) is not None:
+                    return code
+
+    # -- the threads ----------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        from taskpy import errors
+
+        while True:
+            try:
+                self._happened.put(("message", self._handle.recv()))
+            except (errors.MessagesMissed, errors.WireError) as error:
+                self._happened.put(("note", str(error)))
+            except errors.TaskEnded:
+                self._happened.put(("end", None))
+                return
+            except errors.TaskpyError as error:
+                self._happened.put(("failure", error))
+                return
+
+    def _read(self) -> None:
+        for line in _lines():
+            if self._asking:
+                answer = line.strip().lower()[:1]
+                self._asking = answer not in _ANSWERS  # here and now: the next line may be for the task again
+                self._happened.put(("answer", answer))
+            elif line:
+                self._outgoing.put(line)
+        self._happened.put(("no input", None))
+
+    def _send(self) -> None:
+        from taskpy import errors
+
+        while True:
+            line = self._outgoing.get()
+            try:
+                self._handle.send(values.read(line))
+            except errors.TaskEnded:
+                return
+            except errors.TaskpyError as error:
+                self._happened.put(("note", f"not sent: {line}: {error}"))
+            self._outgoing.task_done()
+
+    # -- the main thread ------------------------------------------------------------------------
+
+    def _show(self, what: str, value: Any) -> None:
+        match what:
+            case "failure":
+                raise value
+            case "note":
+                screen.note(clean(value))
+            case "no input":
+                self._is_person = False
+            case "message" if self._as_json:
+                screen.line({"message": values.jsonable(value)})
+            case "message":
+                screen.data(values.plain(value))
+
+    def _end(self) -> int:
+        from taskpy.cli import endings
+
+        state = self._handle.state
+        result = endings.result_fields(lambda: self._handle.result)
+        exception = endings.exception_fields(self._handle.exception)
+        if unsent := self._outgoing.unfinished_tasks:
+            screen.note(f"not sent, for it has ended: {unsent} of your lines")
+        if self._as_json:
+            screen.line({"ended": state, **result, "exception": exception})
+        elif state == "succeeded":
+            nothing = result["unreadable"] is None and result["result"] is None
+            said = "" if nothing else result["unreadable"] or values.plain(self._handle.result, limit=endings.LINE)
+            screen.note(f"it has succeeded: {said}" if said else "it has succeeded")
+        else:
+            screen.note(f"it has failed: {endings.summary(exception)}" if exception else "it was stopped")
+        return 0 if state == "succeeded" else exits.FAILED
+
+    def _interrupted(self) -> int | None:
+        """Ask what Ctrl-C is to mean; the exit code, or None to go on."""
+        if not self._is_person:
+            return self._leave(exits.INTERRUPTED)
+        self._asking = True
+        try:
+            answer = self._ask()
+        except KeyboardInterrupt:
+            return self._leave(exits.INTERRUPTED)
+        finally:
+            self._asking = False
+        if answer == "s":
+            self._handle.stop(join=False, reason="stopped by hand")
+            screen.note("asked it to stop; waiting for its end, Ctrl-C to leave")
+        return self._leave(0) if answer == "d" else None
+
+    def _ask(self) -> str:
+        """Ask until there is an answer; what the task sends meanwhile is printed afterwards."""
+        screen.note("")
+        while True:
+            click.echo(_QUESTION, nl=False, err=True)
+            what, answer = self._next()
+            while what in {"message", "note"}:
+                self._put_off.append((what, answer))
+                what, answer = self._next()
+            if what == "no input":
+                return "d"
+            if what != "answer":  # it has ended
+                screen.note("")
+                self._put_off.append((what, answer))
+                return "g"
+            if answer in _ANSWERS:
+                return str(answer)
+
+    def _next(self) -> tuple[str, Any]:
+        """What happens next. Not one long wait: a Ctrl-C that comes just before it would not be heard."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._happened.get(timeout=LOOK_SECONDS)
+
+    def _leave(self, code: int) -> int:
+        screen.note(f"detached, it goes on; to come back: taskpy attach {self._handle.id}")
+        return code
+
+
+def _lines() -> Iterator[str]:
+    """The lines of standard input.
+
+    Read without Python's own buffer: a thread that waits in it would keep the interpreter from ending.
+    """
+    try:
+        number = sys.stdin.fileno()
+    except OSError:  # no file at all: a test
+        yield from (line.rstrip("\n") for line in sys.stdin)
+        return
+    rest = b""
+    while chunk := _read_some(number):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _read_some(number: int) -> bytes:
+    try:
+        return os.read(number, 65536)
+    except OSError:  # the terminal is gone
+        return b""

@@ -1,0 +1,214 @@
+"""`taskpy show`: all that is known of one task: where it stands, what happened, how it came out."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskpy.cli import screen, values
+from taskpy.cli.listing import fields_of
+from taskpy.cli.moments import ago, length, stamp, until
+from taskpy.cli.target import Target, pass_target
+from taskpy.cli.text import clean, counted
+
+if TYPE_CHECKING:
+    from taskpy.answers import Event, Snapshot
+    from taskpy.client import Client
+    from taskpy.lists import About
+
+#: How much of a result, of arguments and of a traceback is shown; --json has all of it.
+LONG = 4000
+NAME = 200
+
+#: What the words of events mean; {} is what belongs to the word.
+_EVENTS = {
+    "stop": "asked to stop",
+    "retry": "failed on {}, to be tried again",
+    "release": "handed back by {}",
+    "unknown": "given back by {}, which does not know its name",
+    "drop": "given back by {}, which had lost track of it",
+    "recover": "its worker was lost: {}",
+    "revive": "submitted again as {}",
+}
+
+
+@click.command()
+@click.argument("id")
+@click.option("--args", "with_args", is_flag=True, help="Show its arguments, too.")
+@screen.json_option
+@pass_target
+def show(target: Target, /, *, id: str, with_args: bool, as_json: bool) -> None:
+    """Show all that is known of a task: where it stands, what happened, its result or its exception.
+
+    Its arguments may be confidential, and are shown with --args only.
+    """
+    from taskpy.cli import endings
+
+    with target.client() as client:
+        about = client.about(id)
+        task = about.task
+        served = task.state != "queued" or _is_served(client, task.queue)
+    result = endings.result_fields(lambda: _result_of(task))
+    exception = endings.packed_exception_fields(task.exception or task.error)
+    arguments = _arguments_of(task) if with_args else {"args": None, "kwargs": None}
+    if as_json:
+        screen.document(_document(about) | result | {"exception": exception} | arguments)
+        return
+    _show_head(about, served=served)
+    _show_timeline(about)
+    if with_args:
+        _show_arguments(arguments)
+    if result["unreadable"]:
+        _show_part("result", f"cannot be read here: {result['unreadable']}")
+    elif task.state == "succeeded":
+        _show_part("result", values.plain(_result_of(task), limit=LONG))
+    if exception:
+        title = "exception" if task.exception else "exception of the last attempt"
+        _show_part(title, endings.summary(exception))
+        _show_traceback(exception["traceback"])
+
+
+def _is_served(client: "Client", queue: str) -> bool:
+    return any(queue in worker.info.queues for worker in client.workers() if not worker.lost)
+
+
+def _result_of(task: "Snapshot") -> Any:
+    from taskpy import codec
+
+    return None if task.result is None else codec.load_result(task.result)
+
+
+def _arguments_of(task: "Snapshot") -> dict[str, Any]:
+    from taskpy import codec, errors
+
+    try:
+        spec = codec.load_spec(task.spec)
+    except errors.WireError as error:
+        return {"args": None, "kwargs": None, "unreadable_args": str(error)}
+    return {"args": values.jsonable(spec.args), "kwargs": values.jsonable(spec.kwargs)}
+
+
+def _document(about: "About") -> dict[str, Any]:
+    task = about.task
+    return fields_of(task) | {
+        "unknowns": task.unknowns,
+        "restarts": task.restarts,
+        "keep": task.keep,
+        "paused": about.paused,
+        "origin": task.origin,
+        "heir": task.heir,
+        "messages": {"received": task.received, "acknowledged": task.acknowledged, "sent": task.sent},
+        "events": [{"time": event.time, "word": event.word, "detail": event.detail} for event in about.events],
+    }
+
+
+# -- for people ---------------------------------------------------------------------------------
+
+
+def _show_head(about: "About", *, served: bool) -> None:
+    task, now = about.task, time.time()
+    screen.data(f"{screen.styled(clean(task.name, limit=NAME), bold=True)}  {task.id}")
+    screen.data(screen.styled(_sentence(task, now), fg=screen.STATES.get(task.state)))
+    screen.data()
+    _show_field("queue", clean(task.queue, limit=NAME) + _about_queue(about, now, served=served))
+    if task.attempt or task.retries or task.lost:
+        _show_field("attempts", _attempts(task))
+    if task.worker:
+        _show_field("worker", clean(task.worker, limit=NAME))
+    if task.received or task.sent:
+        _show_field("messages", f"{task.received} received, {task.sent} sent")
+    if task.origin:
+        _show_field("origin", f"{clean(task.origin)}, which had failed")
+    if task.heir:
+        _show_field("revived", f"as {clean(task.heir)}")
+
+
+def _sentence(task: "Snapshot", now: float) -> str:
+    took = f", after {length(task.ended - task.started)}" if task.ended and task.started else ""
+    match str(task.state):
+        case "queued" if task.due is not None:
+            return f"delayed: it is due {until(task.due, now)}, at {stamp(task.due)}"
+        case "queued":
+            return f"queued: it waits for a worker; submitted {ago(task.submitted, now)}"
+        case "running":
+            asked = f"; asked to stop{_because(task.reason)}" if task.stopping else ""
+            return f"running for {length(now - (task.started or now))}{asked}"
+        case "stopped":
+            return f"stopped {ago(task.ended, now)}{took}{_because(task.reason)}"
+    return f"{task.state} {ago(task.ended, now)}{took}"
+
+
+def _because(reason: str | None) -> str:
+    return f": {clean(reason, limit=NAME)}" if reason else ""
+
+
+def _about_queue(about: "About", now: float, *, served: bool) -> str:
+    if about.task.state != "queued":
+        return ""
+    paused = f"; paused {ago(about.paused, now)}" if about.paused is not None else ""
+    return paused + ("" if served else "; no worker serves it")
+
+
+def _attempts(task: "Snapshot") -> str:
+    retries = f"{task.retries} {'retry' if task.retries == 1 else 'retries'}" if task.retries else ""
+    lost = counted(task.lost, "lost worker") if task.lost else ""
+    unknown = f"{counted(task.unknowns, 'time')} its worker did not know its name" if task.unknowns else ""
+    because = ", ".join(filter(None, [retries, lost, unknown]))
+    return f"{task.attempt} ({because})" if because else str(task.attempt)
+
+
+def _show_field(name: str, text: str) -> None:
+    screen.data(f"{name:<10} {text}")
+
+
+def _show_timeline(about: "About") -> None:
+    task = about.task
+    entries = [(event.time, _event(event)) for event in about.events]
+    if task.submitted is not None:
+        entries.append((task.submitted, "submitted"))
+    if task.started is not None:
+        entries.append((task.started, f"attempt {task.attempt} started"))
+    if task.ended is not None:
+        entries.append((task.ended, str(task.state)))
+    entries.sort(key=lambda entry: entry[0])
+    screen.data()
+    screen.data(screen.styled("timeline", bold=True))
+    before, day_before = None, ""
+    for moment, text in entries:
+        day, _, clock = stamp(moment).partition(" ")
+        if day != day_before:
+            screen.data(f"  {day}")
+        since = "" if before is None else f"+{length(moment - before)}"
+        screen.hanging(f"  {clock}  {since:>10}  ", text)
+        before, day_before = moment, day
+
+
+def _event(event: "Event") -> str:
+    detail = clean(event.detail, limit=NAME)
+    if event.word == "stop":
+        return _EVENTS["stop"] + (f": {detail}" if detail else "")
+    return _EVENTS.get(event.word, clean(event.word, limit=NAME) + " {}").format(detail)
+
+
+def _show_arguments(arguments: dict[str, Any]) -> None:
+    if unreadable := arguments.get("unreadable_args"):
+        _show_part("arguments", f"cannot be read here: {unreadable}")
+        return
+    lines = [values.plain([value], limit=LONG)[1:-1] for value in arguments["args"]]
+    lines += [f"{clean(name)}={values.plain([value], limit=LONG)[1:-1]}" for name, value in arguments["kwargs"].items()]
+    _show_part("arguments", "\n".join(lines) or "none")
+
+
+def _show_traceback(traceback: str) -> None:
+    if traceback:
+        screen.data(_indented(clean(traceback.rstrip()[-LONG:], lines=True)))
+
+
+def _show_part(title: str, text: str) -> None:
+    screen.data()
+    screen.data(screen.styled(title, bold=True))
+    screen.data(_indented(text))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))

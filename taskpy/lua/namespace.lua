@@ -1,0 +1,7 @@
+-- what all workers of a namespace agree on, and what time it is there; reads only
+-- KEYS: meta
+-- ARGV: none
+-- returns: {{version or nil, lease ms or nil}, ms}
+-- needs: now
+local meta = KEYS[1]
+return { redis.call('HMGET', meta, 'version', 'lease'), now() }

@@ -1,0 +1,30 @@
+-- take a task by its id, which another system has handed out, and start it: claim and start in one step
+-- KEYS: held, task, queue, later
+-- ARGV: id, number of the claim, token, restarts
+-- returns: as a row of `start`; or its state, 'unknown', 'refused' (not known, declared lost) or 'again' (a late copy)
+-- needs: now
+local held, task, queue, later = unpack(KEYS)
+local id, number, token, restarts = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local last = tonumber(redis.call('HGET', held, '#'))
+if not last or last >= 9007199254740991 then return 'refused' end
+local state, current, name, spec, attempts, retries, unknowns, lost, acknowledged, received, sent, stop =
+  unpack(redis.call('HMGET', task, 'st', 'tok', 'q', 'spec', 'att', 'ret', 'unk', 'crash', 'ib', 'in', 'on', 'stop'))
+if not state then return 'unknown' end
+if number > last then
+  redis.call('ZREM', later, id) -- also the first write, see agree
+  redis.call('LREM', queue, -1, id) -- from the end that is served next: that is where it mostly stands
+  redis.call('HSET', held, '#', number)
+  if state ~= 'queued' then return state end
+  attempts = (attempts or 0) + 1
+  redis.call('HSET', held, id, token)
+  redis.call(
+    'HSET', task, 'st', 'running', 'tok', token, 'att', attempts, 'started', now(), 'mc', restarts
+  )
+  redis.call('PUBLISH', task, 'running')
+elseif not (state == 'running' and current == token) then
+  return 'again'
+end
+return {
+  name, spec, attempts, retries or 0, unknowns or 0, lost or 0,
+  acknowledged or 0, received or 0, sent or 0, stop and 1 or 0,
+}

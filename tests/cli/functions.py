@@ -1,0 +1,64 @@
+"""The tasks that the commands are tried on."""
+
+import threading
+
+from taskpy import task
+
+#: What `held` waits for.
+GATE = threading.Event()
+SECRET = "hunter2"
+
+
+@task(name="cli.add")
+def add(t, a, b=0):
+    return a + b
+
+
+@task(name="cli.echo")
+def echo(t, *args, **kwargs):
+    return [list(args), kwargs]
+
+
+@task(name="cli.text")
+def text(t):
+    return "two\nlines, \x1b[31mred\x1b[0m and \u202etxt.exe"
+
+
+@task(name="cli.fail")
+def fail(t, why="no luck"):
+    raise ValueError(why)
+
+
+@task(name="cli.flaky", retries=1, backoff=0)
+def flaky(t):
+    if t.attempt == 1:
+        raise ValueError("the first time")
+    return "done"
+
+
+@task(name="cli.held")
+def held(t):
+    GATE.wait(30)
+
+
+@task(name="cli.obedient")
+def obedient(t):
+    """Sends back what it receives; a stop ends it."""
+    t.send("ready")
+    for message in t:
+        if message == "end":
+            return "as you wish"
+        t.send({"heard": message})
+    return "stopped politely"
+
+
+@task(name="cli.talker")
+def talker(t, count):
+    for number in range(count):
+        t.send(number)
+    return count
+
+
+@task(name="cli.count")
+def count(t, messages):
+    return sum(t.recv(timeout=10) for _ in range(messages))

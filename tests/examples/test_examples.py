@@ -1,0 +1,324 @@
+"""Each example does what it says: the commands are those that its own text, or the README, tells a reader to type."""
+
+import re
+import shutil
+
+import httpx
+import pytest
+
+from taskpy import Client, TaskNotFound
+from tests.examples import terminals
+from tests.examples.terminals import EXAMPLES, Desk
+from tests.system.servers import free_port
+from tests.system.waiting import until
+
+README = (EXAMPLES / "README.md").read_text()
+#: An example has fewer lines than this.
+LIMIT = 60
+
+
+def commands(text, program):
+    """The commands of this program in a text; what follows two spaces or a semicolon explains it."""
+    return [found.rstrip() for found in re.findall(rf"({program} (?:(?!  |;|`).)+)", text)]
+
+
+def said_by(name, program):
+    """The commands of this program that an example's text says, by what they have after the file."""
+    return commands((EXAMPLES / name).read_text().split('"""')[1], program)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Where the local server is at home."""
+    with terminals.home(tmp_path_factory.mktemp("server") / "home") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def make_desk(home, tmp_path_factory):
+    """Makes desks, each with a namespace of its own, and closes them."""
+    made = []
+
+    def make(namespace, **options):
+        made.append(Desk(tmp_path_factory.mktemp(namespace), home=home, namespace=namespace, **options))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_worker(make_desk):
+    """A task that no worker will ever begin. It is begun first and looked at last: the warning takes its time."""
+    return make_desk("nobody").begin(said_by("simple.py", "python")[1])
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk):
+    """Where the examples are run that use no worker."""
+    return make_desk("here")
+
+
+@pytest.fixture(scope="module")
+def served(make_desk):
+    """Where the examples are run that use a worker, which the README says how to start."""
+    made = make_desk("served")
+    [command] = [command for command in commands(README, "taskpy-worker") if "simple wait_until_done" in command]
+    made.worker(command)
+    return made
+
+
+@pytest.fixture
+def client_of(home):
+    """Makes clients of a namespace on the server of the examples, and closes them."""
+    made = []
+
+    def make(namespace):
+        made.append(Client(f"embedded://{home}", namespace=namespace))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+# -- the ancestor's -----------------------------------------------------------------------------
+
+SHOWN = {
+    "simple.py": "done.\n",
+    "wait_until_done.py": "done.\n",
+    "exception.py": "caught: this was to be expected\n",
+    "pool.py": "1000 results, their sum is 499500\n",
+    "chain.py": "6\n",
+}
+in_both_places = pytest.mark.parametrize("place", ["desk", "served"])
+
+
+def waiting_command(name, place):
+    here, there, _ = said_by(name, "python")
+    return here if place == "desk" else there
+
+
+@pytest.mark.parametrize("name", [*SHOWN, "redis_brpop.py", "redis_pubsub.py"])
+def test_it_says_how_to_run_it(name):
+    assert said_by(name, "python")[:2] == [f"python {name}", f"python {name} --worker"]
+    assert said_by(name, "taskpy-worker") == [f"taskpy-worker {name.removesuffix('.py')}"]
+
+
+@pytest.fixture(scope="module")
+def begun(desk, served):
+    """Those that end by themselves, in both places and all at once, as they mostly sleep."""
+    here = {(name, "desk"): desk.begin(said_by(name, "python")[0]) for name in SHOWN}
+    there = {(name, "served"): served.begin(said_by(name, "python")[1]) for name in SHOWN}
+    return here | there
+
+
+@in_both_places
+@pytest.mark.parametrize("name", SHOWN)
+def test_it_shows_what_it_should(begun, name, place):
+    assert begun[name, place].ends() == SHOWN[name]
+
+
+@in_both_places
+def test_what_is_pushed_to_a_list_is_received(request, place):
+    desk = request.getfixturevalue(place)
+    waiting = desk.begin(waiting_command("redis_brpop.py", place))
+    waiting.sees("^waiting$")
+
+    assert desk.run(said_by("redis_brpop.py", "python")[2]) == ""
+
+    assert waiting.ends() == "waiting\nhello from redis_brpop\n"
+
+
+@in_both_places
+def test_what_is_published_is_received(request, client_of, place):
+    desk = request.getfixturevalue(place)
+    waiting = desk.begin(waiting_command("redis_pubsub.py", place))
+    redis = client_of("any").redis
+    until(lambda: redis.pubsub_numsub("redis_pubsub")[0][1], "somebody to listen")
+
+    assert desk.run(said_by("redis_pubsub.py", "python")[2]) == "heard by 1\n"
+
+    assert waiting.ends() == "waiting\nhello\n"
+
+
+# -- from a second process ----------------------------------------------------------------------
+
+
+def test_a_task_is_steered_from_other_terminals(served):
+    submit, attach = said_by("remote_control.py", "python")
+    first = served.begin(submit)
+    id = first.sees("^[0-9a-f]{24}$")[0]
+
+    second = served.begin(attach.replace("ID", id))
+    second.types("water the plants")
+    second.sees("^note 1: water the plants$")
+    third = served.begin(attach.replace("ID", id))
+    third.sees("^note 1: water the plants$")
+    third.types("feed the cat")
+    second.sees("^note 2: feed the cat$")
+    second.ends_input()
+
+    second.ends()
+    assert first.ends() == f"{id}\n['water the plants', 'feed the cat']\n"
+    third.types("too late")
+    third.sees("^the task has succeeded$")
+    assert "too late" not in third.ends()
+
+
+# -- in a web server ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def web(make_desk):
+    """The FastAPI example, served by a real uvicorn, with a worker; an HTTP client of it."""
+    desk = make_desk("web")
+    port = free_port()
+    server = desk.begin(f"{said_by('fastapi_app.py', 'uvicorn')[0]} --port {port}")
+    desk.worker(said_by("fastapi_app.py", "taskpy-worker")[0])
+    server.sees("running on")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        yield client
+        client.close()
+    server.interrupts()
+    assert "Traceback" not in server.ends()
+
+
+def events_of(answer):
+    """The server-sent events of an answer, as they come: their name and what they say."""
+    name = "message"
+    for line in answer.iter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, line.removeprefix("data: ")
+            name = "message"
+
+
+def test_what_a_task_sends_comes_to_the_browser(web):
+    with web.stream("GET", "/counts?limit=3") as answer:
+        found = list(events_of(answer))
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert found == [("message", "1"), ("message", "2"), ("message", "3"), ("end", "counted")]
+
+
+def test_a_browser_that_leaves_stops_its_task(web, client_of):
+    client = client_of("web")
+    with web.stream("GET", "/counts?limit=100000") as answer:
+        found = events_of(answer)
+        assert next(found) == ("message", "1")
+        handle = client.attach(answer.headers["task-id"])
+        assert handle.state == "running"
+
+    assert handle.get(timeout=20).startswith("stopped at ")
+    assert [(event.word, event.detail) for event in client.events(handle.id)] == [("stop", "the browser left")]
+
+
+def test_browsers_that_leave_at_once_leave_nothing_running(web, client_of):
+    client = client_of("web")
+    ids = []
+    for _ in range(10):
+        with web.stream("GET", "/counts?limit=100000") as answer:
+            ids.append(answer.headers["task-id"])
+
+    def gone(id):
+        try:
+            return client.attach(id).done
+        except TaskNotFound:  # it was never submitted
+            return True
+
+    until(lambda: all(gone(id) for id in ids), "the tasks to end")
+
+
+def test_the_page_follows_the_task(web):
+    page = web.get("/")
+
+    assert page.headers["content-type"].startswith("text/html")
+    [address] = re.findall(r'EventSource\("(.+?)"\)', page.text)
+    with web.stream("GET", address) as answer:
+        assert next(events_of(answer)) == ("message", "1")
+
+
+# -- in a Django project ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def project(make_desk, tmp_path_factory):
+    """The Django example, as the README says how to begin: its database, its people, and a worker."""
+    folder = tmp_path_factory.mktemp("project") / "django_app"
+    shutil.copytree(EXAMPLES / "django_app", folder)
+    desk = make_desk("ignored", at=folder)  # the project has a namespace in its settings
+    for command in django_commands("migrate", "loaddata"):
+        desk.run(command)
+    [worker] = [command for command in commands(README, "taskpy-worker") if "newsletter" in command]
+    desk.mailed = desk.worker(worker)
+    return desk
+
+
+def django_commands(*verbs):
+    said = commands(README, "python manage.py")
+    return [next(command for command in said if f" {verb}" in command) for verb in verbs]
+
+
+def begin_sending(project):
+    [send] = django_commands("send")
+    sending = project.begin(send)
+    id = sending.sees("^task ([0-9a-f]{24})$")[1]
+    sending.sees("^mailed to ada@example.com$")
+    return sending, id
+
+
+def test_a_task_that_uses_the_models_is_steered_by_a_command(project):
+    sending, id = begin_sending(project)
+
+    [pace] = django_commands("pace")
+    project.run(pace.replace("ID", id))
+
+    shown = sending.ends()
+    people = ["ada@example.com", "edsger@example.com", "grace@example.com"]
+    assert re.findall("^mailed to (.+)$", shown, re.MULTILINE) == people
+    assert shown.endswith("\n3 mails\n")
+    assert re.findall("^To: (.+)$", project.mailed.screen, re.MULTILINE) == people
+
+
+def test_a_command_stops_it(project):
+    sending, id = begin_sending(project)
+
+    [stop] = django_commands("stop")
+    project.run(stop.replace("ID", id))
+
+    assert re.search("^[12] mails$", sending.ends(), re.MULTILINE)
+
+
+def test_ctrl_c_stops_it(project, client_of):
+    sending, id = begin_sending(project)
+
+    sending.interrupts()
+
+    assert re.search("^[12] mails$", sending.ends(), re.MULTILINE)
+    assert [event.word for event in client_of("newsletter").events(id)] == ["stop"]
+
+
+# -- what is said of them -----------------------------------------------------------------------
+
+
+def sources():
+    return [path for path in EXAMPLES.rglob("*.py") if "__pycache__" not in path.parts]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(EXAMPLES).as_posix())
+def test_it_is_short(path):
+    assert len(path.read_text().splitlines()) < LIMIT
+
+
+def test_the_readme_lists_them_all():
+    listed = set(re.findall(r"\[(\w+(?:\.py)?)\]\(\1\)", README))
+    there = {path.relative_to(EXAMPLES).parts[0] for path in sources()}
+
+    assert listed == there
+
+
+def test_a_queue_without_a_worker_is_warned_of(without_worker):
+    without_worker.sees("no worker serves the queue: queue=default")
