@@ -33,7 +33,7 @@ def op_functions():
     for module in (ops, pages):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             first = next(iter(inspect.signature(function).parameters), None)
-            if function.__module__ == module.__name__ and first == "keys" and not name.startswith("_"):
+            if function.__module__.startswith(module.__name__) and first == "keys" and not name.startswith("_"):
                 found[name] = function
     return found
 

@@ -1,0 +1,38 @@
+"""The verbs of a running task, from inside: each is fenced by the token of the attempt."""
+
+from collections.abc import Sequence
+
+from taskpy import spec as specs
+from taskpy.keys import Keys
+from taskpy.ops.op import Arg, Op, ms, plain, scripted
+
+
+def adopt(keys: Keys, *, id: str, token: str, restarts: int | None = None, keep: float | None = None) -> Op[bool]:
+    """Fill in options that the submitter did not give (he may know the name only); False: fenced."""
+    args: list[Arg] = [token, "" if restarts is None else restarts, "" if keep is None else ms(keep)]
+    return scripted("adopt", [keys.task(id)], args, bool)
+
+
+def fetch(keys: Keys, *, id: str, skip: int, count: int) -> Op[list[bytes]]:
+    """Read up to `count` (1 or more) messages of a task's inbox, from the inside, after `skip` unacknowledged ones."""
+    return plain("fetch", ["LRANGE", keys.inbox(id), skip, skip + count - 1], list)
+
+
+def mark(
+    keys: Keys,
+    *,
+    id: str,
+    token: str,
+    acknowledged: int,
+    sent: int,
+    messages: Sequence[bytes] = (),
+    limit: int = specs.OUTBOX_LIMIT,
+) -> Op[bool]:
+    """Acknowledge messages and send messages, in one fenced step; False: fenced.
+
+    `acknowledged` counts all inbox messages that are done with, `sent` all outbox messages before these (at most
+    1000), so a repeated call adds nothing.
+    """
+    return scripted(
+        "mark", [keys.task(id), keys.inbox(id), keys.outbox(id)], [token, acknowledged, sent, limit, *messages], bool
+    )

@@ -1,0 +1,62 @@
+"""An operation is data: what to say to Redis, and how to read the answer. Sends nothing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from taskpy import script as scripts
+from taskpy.keys import Keys
+from taskpy.script import Script
+
+T = TypeVar("T")
+Arg = str | bytes | int | float
+
+#: No time in Redis is longer, in milliseconds (317 years): Lua writes larger numbers as 1e+14.
+_LONGEST_MS = 10**13
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Generic[T]):
+    """One thing to say to Redis: a plain `command`, or a `script` with its keys and arguments.
+
+    `verb` is the word for it in logs, `decode` reads the answer.
+    """
+
+    verb: str
+    command: tuple[Arg, ...]
+    script: Script | None
+    keys: tuple[str, ...]
+    args: tuple[Arg, ...]
+    decode: Callable[[Any], T]
+
+    @property
+    def wire(self) -> tuple[Arg, ...]:
+        """The command as it is sent; a script goes by its hash."""
+        if self.script is None:
+            return self.command
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
+
+
+def plain(verb: str, command: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
+    """An op that is a plain command."""
+    return Op(verb, tuple(command), None, (), (), decode)
+
+
+def scripted(verb: str, keys: Iterable[str], args: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
+    """An op that is the script of the same name."""
+    return Op(verb, (), scripts.load(verb), tuple(keys), tuple(args), decode)
+
+
+def ms(seconds: float) -> int:
+    """A length of time as Redis gets it."""
+    return min(round(seconds * 1000), _LONGEST_MS)
+
+
+def token_of(wid: str, number: int) -> str:
+    """The token of a claim: it fences everything that is done to the tasks of the claim."""
+    return f"{wid}.{number}"
+
+
+def task_keys(keys: Keys, id: str, queue: str) -> tuple[str, ...]:
+    """What a script touches that may end a task: task, inbox, outbox, events, recent."""
+    return keys.task(id), keys.inbox(id), keys.outbox(id), keys.events(id), keys.recent(queue)

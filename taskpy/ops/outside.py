@@ -1,0 +1,127 @@
+"""The verbs of whoever submits and steers tasks, and of whoever looks after queues."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from taskpy import spec as specs
+from taskpy.answers import Agreement, Mail, text
+from taskpy.keys import Keys
+from taskpy.ops.op import Op, ms, plain, scripted, task_keys
+from taskpy.spec import State
+
+#: The version of what taskpy keeps in Redis. A worker refuses a namespace of another version.
+VERSION = 1
+
+#: How many characters of a stop's reason are kept; a list of events holds up to 100 of them.
+_REASON_LENGTH = 500
+
+# -- the namespace ------------------------------------------------------------------------------
+
+
+def agree(keys: Keys, *, version: int, lease: float) -> Op[Agreement]:
+    """Write the version and the lease (seconds) of the namespace unless they stand there; answers what stands there."""
+    return scripted("agree", [keys.meta()], [version, ms(lease)], Agreement.of)
+
+
+# -- a task comes in ----------------------------------------------------------------------------
+
+
+def submit(
+    keys: Keys,
+    *,
+    id: str,
+    queue: str,
+    name: str,
+    spec: bytes,
+    delay: float = 0.0,
+    restarts: int | None = None,
+    keep: float | None = None,
+    messages: Sequence[bytes] = (),
+) -> Op[str]:
+    """Accept a task, with the messages that wait in its inbox; answers 'new', or the state of the task of this id."""
+    restarts = specs.RESTARTS if restarts is None else restarts
+    keep = specs.KEEP_SECONDS if keep is None else keep
+    return scripted(
+        "submit",
+        [keys.task(id), keys.queue(queue), keys.bell(queue), keys.later(), keys.queues(), keys.inbox(id)],
+        [id, queue, name, spec, ms(delay), restarts, ms(keep), *messages],
+        text,
+    )
+
+
+def revive(keys: Keys, *, id: str, new_id: str, queue: str) -> Op[str]:
+    """Submit the spec of a dead letter as a new task that knows the old one; `queue` is the old task's.
+
+    Answers 'new', 'unknown', the state of a task that has not failed, 'revived' when it was revived as another task
+    before, or 'taken' when another task has the new id.
+    """
+    return scripted(
+        "revive",
+        [keys.task(id), keys.events(id), keys.task(new_id), keys.queue(queue), keys.bell(queue), keys.dead()],
+        [id, new_id],
+        text,
+    )
+
+
+# -- a task, from outside ---------------------------------------------------------------------------
+
+
+def locate(keys: Keys, *, id: str) -> Op[str | None]:
+    """Read the queue of a task, which never changes; None when no task has this id."""
+    return plain("locate", ["HGET", keys.task(id), "q"], lambda answer: None if answer is None else text(answer))
+
+
+def status(keys: Keys, *, id: str) -> Op[tuple[State, bytes | None] | None]:
+    """Read a task's state, with its result when it succeeded and its exception when it failed; None: no such task."""
+
+    def decode(row: Any) -> tuple[State, bytes | None] | None:
+        if row[0] is None:
+            return None
+        state = State(text(row[0]))
+        return state, row[1] if state is State.SUCCEEDED else row[2] if state is State.FAILED else None
+
+    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc"], decode)
+
+
+def stop(keys: Keys, *, id: str, queue: str, reason: str = "") -> Op[str]:
+    """Ask a task to stop; the first reason counts, its first 500 characters.
+
+    Answers 'unknown', 'stopping', or a final state.
+    """
+    args = [id, keys.worker(""), reason[:_REASON_LENGTH]]
+    return scripted("stop", [*task_keys(keys, id, queue), keys.later()], args, text)
+
+
+def send(keys: Keys, *, id: str, sender: str, number: int, body: bytes, limit: int = specs.INBOX_LIMIT) -> Op[str]:
+    """Put a message into a task's inbox; `sender` numbers its messages from 1.
+
+    Answers 'ok', 'full', 'unknown' or the final state of an ended task.
+    """
+    return scripted("send", [keys.task(id), keys.inbox(id)], [id, keys.worker(""), sender, number, body, limit], text)
+
+
+def receive(keys: Keys, *, id: str, index: int, count: int) -> Op[Mail]:
+    """Read up to `count` (1 or more) messages of a task's outbox from place `index` on, together with its state."""
+    return scripted("receive", [keys.task(id), keys.outbox(id)], [index, count], lambda answer: Mail.of(answer, index))
+
+
+# -- a queue, from outside ------------------------------------------------------------------------
+
+
+def pause(keys: Keys, *, queue: str) -> Op[float]:
+    """Let nothing be claimed from a queue until it is resumed; answers since when it is paused (epoch seconds)."""
+    return scripted("pause", [keys.paused()], [queue], lambda ms: int(ms) / 1000)
+
+
+def resume(keys: Keys, *, queue: str) -> Op[None]:
+    """Let a queue be claimed from again, and ring its bell when it is not empty."""
+    return scripted("resume", [keys.paused(), keys.queue(queue), keys.bell(queue)], [queue], lambda _: None)
+
+
+def purge(keys: Keys, *, queue: str, ids: Sequence[str], reason: str = "") -> Op[int]:
+    """End those of these tasks that wait in the queue, as stopped, at most 1000; answers how many it were.
+
+    The ids are what the caller has read from the end of the queue that is served next, in any order.
+    """
+    per_task = [key for id in ids for key in task_keys(keys, id, queue)[:-1]]
+    return scripted("purge", [keys.queue(queue), keys.recent(queue), *per_task], [reason[:_REASON_LENGTH], *ids], int)
