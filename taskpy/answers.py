@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from taskpy.spec import State
+from taskpy.spec import Follows, State, StopReason, Wish
+from taskpy.taken import Taken
 
 
 def text(data: bytes) -> str:
@@ -41,11 +42,21 @@ class Agreement:
         return cls(int(version), int(lease) / 1000)
 
 
+def wish_of(said: bytes) -> Wish | None:
+    """Read a stop that was asked for, as the scripts write it: what follows, in how many ms, by whom, why."""
+    if not said:
+        return None
+    follows, ms, by, reason = text(said).split(" ", 3)
+    known = cast("Follows", follows) if follows in ("raise", "kill") else None  # a newer taskpy may know others
+    return Wish(StopReason(reason, "" if by == "-" else by), known, float(ms) / 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An attempt that begins. `stopping`: it was asked to stop already. `lost` counts the workers it has outlived.
+    """An attempt that begins. `wish`: it was asked to stop already. `lost` counts the workers it has outlived.
 
-    `acknowledged`, `received` and `sent` are absolute counts of messages.
+    `received` and `sent` count all messages there have ever been, `acknowledged` are those of the inbox that are done with
+    (see `Taken`), acknowledged in so many steps. `checkpoint` is the state of the last one, packed.
     """
 
     id: str
@@ -56,20 +67,35 @@ class Started:
     retries: int
     unknowns: int
     lost: int
-    acknowledged: int
+    acknowledged: str
+    acknowledgements: int
     received: int
     sent: int
-    stopping: bool
+    wish: Wish | None
+    checkpoint: bytes | None
 
     @classmethod
     def of(cls, id: str, token: str, row: Any) -> Self | None:
         """Read one row of the reply of `start`; None: not this worker's (any more)."""
         if row == 0:
             return None
-        queue, spec, *counts = row
-        attempt, retries, unknowns, lost, acknowledged, received, sent, stopping = map(int, counts)
+        queue, spec, acknowledged, checkpoint, wish, *counts = row
+        attempt, retries, unknowns, lost, acknowledgements, received, sent = map(int, counts)
         return cls(
-            id, token, text(queue), spec, attempt, retries, unknowns, lost, acknowledged, received, sent, bool(stopping)
+            id=id,
+            token=token,
+            queue=text(queue),
+            spec=spec,
+            attempt=attempt,
+            retries=retries,
+            unknowns=unknowns,
+            lost=lost,
+            acknowledged=text(acknowledged),
+            acknowledgements=acknowledgements,
+            received=received,
+            sent=sent,
+            wish=wish_of(wish),
+            checkpoint=checkpoint or None,
         )
 
 
@@ -77,9 +103,16 @@ class Started:
 class Beat:
     """What a worker must know of a task it runs. `received` counts all messages ever sent to it."""
 
-    lost: bool
-    stopping: bool
-    received: int
+    lost: bool = False
+    received: int = 0
+    wish: Wish | None = None
+
+    @classmethod
+    def of(cls, fate: Any) -> Self:
+        """Read one answer of `heartbeat`: -1 lost, a count of messages, or one with a wish to stop."""
+        if isinstance(fate, list):
+            return cls(received=fate[0], wish=wish_of(fate[1]))
+        return cls(lost=True) if fate < 0 else cls(received=fate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +124,9 @@ class Heartbeat:
 
     @classmethod
     def of(cls, reply: Any) -> Self:
-        """Read the reply of `heartbeat`: per task 0 lost, 1 well, 2 to stop, and 4 for each message received."""
-        held, *codes = reply
-        return cls(held, [Beat(lost=code == 0, stopping=code % 4 == 2, received=code // 4) for code in codes])
+        """Read the reply of `heartbeat`."""
+        held, *fates = reply
+        return cls(held, [Beat.of(fate) for fate in fates])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +185,49 @@ class Mail:
             return cls(None, 0, index, [])
         state, sent, first, messages = reply
         return cls(State(text(state)), sent, first, list(messages))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a task stands, and why it was asked to stop.
+
+    `data` is its result when it succeeded, its exception when it failed, how it was stopped when it was.
+    """
+
+    state: State
+    data: bytes | None
+    stop: StopReason | None
+
+    @classmethod
+    def of(cls, row: Any) -> Self | None:
+        """Read the reply of `status`; None: no such task."""
+        if row[0] is None:
+            return None
+        state = State(text(row[0]))
+        data = row[1] if state is State.SUCCEEDED else row[2] if state.done else None
+        return cls(state, data, None if row[3] is None else StopReason(text(row[3]), text(row[4] or b"")))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Which of its messages a task has taken, as its worker last said; `question` is the `inquire` that it answered.
+
+    `running`: there is a worker to be asked.
+    """
+
+    running: bool
+    question: int
+    taken: Taken
+
+    @classmethod
+    def of(cls, row: Any) -> Self | None:
+        """Read the reply of `receipt`."""
+        state, acknowledged, beyond, seen = row
+        if state is None:
+            return None
+        question, _, said = text(seen or b"0 0").partition(" ")
+        taken = Taken.load(f"{int(acknowledged or 0)} {text(beyond or b'')}") | Taken.load(said)
+        return cls(state == b"running", int(question) if question.isdecimal() else 0, taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

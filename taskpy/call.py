@@ -3,21 +3,24 @@
 import contextlib
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import Any, cast
 
 from taskpy import errors
+from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.spec import Outcome, Verdict
 
 Function = Callable[..., Any]
+
+#: What is noted of a task that was called stopped while its function goes on.
+STILL_RUNS = "its function did not end, and still runs"
 Around = Callable[[Any], contextlib.AbstractContextManager[Any]]
 
 
 def is_async(function: Function) -> bool:
-    """Whether the function is an `async def`."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is a coroutine function
-    )
+    """Whether the function is an `async def`, with or without `yield`."""
+    called = getattr(function, "__call__", None)  # noqa: B004 - an object may have such a __call__
+    return any(map(inspect.iscoroutinefunction, (function, called))) or _is_async_stream(function)
 
 
 def check_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -42,24 +45,90 @@ def invoke(function: Function, task: Any) -> Any:
     return function(task, *task.args, **task.kwargs)
 
 
-def run(function: Function, task: Any, around: Around = contextlib.nullcontext) -> Outcome:
-    """Run the function to its end in this thread, with what is to be done `around` it."""
+def run(
+    function: Function,
+    task: Any,
+    around: Around = contextlib.nullcontext,
+    *,
+    interrupt: ThreadInterrupt | None = None,
+) -> Outcome:
+    """Run the function to its end in this thread, with what is to be done `around` it.
+
+    What a generator function yields is sent; what it returns is the value.
+    """
+    interrupt = interrupt or ThreadInterrupt()
     try:
-        with around(task):
-            return Outcome(Verdict.SUCCEEDED, invoke(function, task))
+        with interrupt, around(task):
+            value = invoke(function, task)
+            return Outcome(Verdict.SUCCEEDED, _streamed(value, task) if _is_stream(function) else value)
     except BaseException as error:  # whatever a task raises is its outcome, never ours
+        interrupt.close()
         return outcome_of(error)
     return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
 
 
-async def run_async(function: Function, task: Any, around: Around = contextlib.nullcontext) -> Outcome:
-    """Run the coroutine function to its end on this event loop, with what is to be done `around` it."""
+async def run_async(
+    function: Function,
+    task: Any,
+    around: Around = contextlib.nullcontext,
+    *,
+    interrupt: CoroutineInterrupt | None = None,
+) -> Outcome:
+    """Run the coroutine function to its end on this event loop, with what is to be done `around` it.
+
+    What an asynchronous generator function yields is sent.
+    """
+    interrupt = interrupt or CoroutineInterrupt()
     try:
+        interrupt.enter()
         with around(task):
-            return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", invoke(function, task)))
+            value = invoke(function, task)
+            work = _streamed_async(value, task) if _is_async_stream(function) else value
+            return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", work))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
-        return outcome_of(error)
+        struck = interrupt.struck and type(error).__name__ == "CancelledError"
+        return Outcome(Verdict.STOPPED) if struck else outcome_of(error)
     return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
+
+
+def _is_stream(function: Function) -> bool:
+    return inspect.isgeneratorfunction(function)
+
+
+def _is_async_stream(function: Function) -> bool:
+    return inspect.isasyncgenfunction(function)
+
+
+def _streamed(generator: Generator[Any, None, Any], task: Any) -> Any:
+    try:
+        message = next(generator)
+        while True:
+            try:
+                task.send(message)
+            except BaseException as error:  # the function sees it at its `yield`, as it would at a `send`
+                message = generator.throw(error)
+            else:
+                message = next(generator)
+    except StopIteration as end:
+        return end.value
+    finally:
+        generator.close()
+
+
+async def _streamed_async(generator: AsyncGenerator[Any, None], task: Any) -> None:
+    try:
+        message = await anext(generator)
+        while True:
+            try:
+                await task.send(message)
+            except BaseException as error:  # the function sees it at its `yield`, as it would at a `send`
+                message = await generator.athrow(error)
+            else:
+                message = await anext(generator)
+    except StopAsyncIteration:
+        return
+    finally:
+        await generator.aclose()
 
 
 def outcome_of(error: BaseException) -> Outcome:

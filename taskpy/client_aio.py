@@ -15,11 +15,12 @@ from taskpy.line import Status
 from taskpy.line_redis import RedisLine
 from taskpy.lists import About, DeadPage, Page
 from taskpy.outside import OutsideFlows, result_of
+from taskpy.reader import Place, Reader
 from taskpy.remote import spec_of
 from taskpy.senders import Senders
 from taskpy.settings import Settings
 from taskpy.space import SUBMIT_BATCH
-from taskpy.spec import MISSING, Options, State, TaskSpec
+from taskpy.spec import GRACE_SECONDS, MISSING, Follows, Options, State, StopReason, TaskSpec
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -61,14 +62,36 @@ class RemoteTask(Generic[R]):
         result: R = result_of(self._status, timeout)
         return result
 
-    async def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
-        """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds."""
-        self._status = await self._drive(self._flows.stop(join, timeout, reason))
+    async def stop(
+        self,
+        join: bool = True,
+        *,
+        timeout: float | None = None,
+        reason: str | None = None,
+        grace: float = GRACE_SECONDS,
+        then: Follows | None = None,
+    ) -> State:
+        """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds.
+
+        `then` ("raise", "kill") says what follows when it has not ended after `grace` seconds: see `taskpy.RemoteTask`.
+        """
+        self._status = await self._drive(self._flows.stop(join, timeout, reason, grace, then))
         return self._status.state
 
-    async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put a message into the task's inbox, waiting for room at most `timeout` seconds."""
-        await self._drive(self._flows.send(data, block, timeout))
+    async def send(self, data: Any, block: bool = True, timeout: float | None = None, *, to: str | None = None) -> int:
+        """Put a message into the task's inbox, or the one named `to`, waiting for room at most `timeout` seconds.
+
+        Returns the message's number, from 1.
+        """
+        return await self._drive(self._flows.send(data, block, timeout, to))
+
+    async def received(self, number: int) -> bool:
+        """Whether the task has taken the message of this number, as `send` returned it."""
+        return await self._drive(self._flows.received(number))
+
+    def stream(self, after: Place = None, *, timeout: float | None = None) -> "Stream":
+        """What the task sends, for `async for`; see `taskpy.RemoteTask.stream`. Its place is found at the first step."""
+        return Stream(self, self._flows.reader(after), timeout)
 
     async def recv(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take the next message that the task sent, waiting at most `timeout` seconds."""
@@ -132,6 +155,11 @@ class RemoteTask(Generic[R]):
         return self._status.error
 
     @property
+    def stop_reason(self) -> StopReason | None:
+        """Why the task was asked to stop, and by whom (`.by`), as far as is known; None when it was not."""
+        return self._status.stop
+
+    @property
     def line(self) -> RedisLine:
         """The line to the task, for the client that submits many."""
         return self._line
@@ -143,6 +171,26 @@ class RemoteTask(Generic[R]):
 
     async def _drive(self, steps: flow.Flow[T]) -> T:
         return await self._client.broker.drive(steps)
+
+
+class Stream(AsyncIterator[Any]):
+    """What a task sends, as an asynchronous iterator that can be resumed: see `taskpy.handle.Stream`."""
+
+    def __init__(self, task: RemoteTask[Any], reader: Reader, timeout: float | None) -> None:
+        self._task = task
+        self._reader = reader
+        self._timeout = timeout
+
+    @property
+    def position(self) -> int:
+        """How many of the task's messages lie behind this stream: give it to `stream(after=...)`, on any host."""
+        return self._reader.position
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._task._drive(self._reader.recv(True, self._timeout))  # noqa: SLF001 - our own
+        except errors.TaskEnded:
+            raise StopAsyncIteration from None
 
 
 class Client:

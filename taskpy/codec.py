@@ -13,13 +13,14 @@ from taskpy.failure import RemoteTraceback, dump_exception, load_exception, regi
 from taskpy.retry import Backoff
 from taskpy.spec import MISSING, Options, TaskSpec, checked_id, checked_name
 from taskpy.values import register_type
-from taskpy.wire import EXCEPTION_LIMIT, MESSAGE_LIMIT, RESULT_LIMIT, SPEC_LIMIT, VERSION, dumps, loads
+from taskpy.wire import EXCEPTION_LIMIT, MESSAGE_LIMIT, RESULT_LIMIT, SPEC_LIMIT, STATE_LIMIT, VERSION, dumps, loads
 
 __all__ = [
     "EXCEPTION_LIMIT",
     "MESSAGE_LIMIT",
     "RESULT_LIMIT",
     "SPEC_LIMIT",
+    "STATE_LIMIT",
     "VERSION",
     "Message",
     "RemoteTraceback",
@@ -27,11 +28,13 @@ __all__ = [
     "dump_message",
     "dump_result",
     "dump_spec",
+    "dump_state",
     "dumps",
     "load_exception",
     "load_message",
     "load_result",
     "load_spec",
+    "load_state",
     "loads",
     "register_exception",
     "register_type",
@@ -44,6 +47,7 @@ __all__ = [
 _OPTIONS: Mapping[str, tuple[type, ...]] = {
     "queue": (str,),
     "delay": (int, float),
+    "time_limit": (int, float),
     "retries": (int,),
     "backoff": (int, float, dict),
     "restarts": (int,),
@@ -138,23 +142,44 @@ def _keywords(fields: dict[str, Any], key: str, name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one send carries; `extra` keeps the fields that a newer taskpy wrote."""
+    """What one send carries, and the inbox it is for; `extra` keeps the fields that a newer taskpy wrote."""
 
     data: Any
+    inbox: str | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def dump_message(data: Any, *, headers: Mapping[str, Any] | None = None, where: str = "message") -> bytes:
-    """Packs a message; raises NotSendable or TooLarge, which call it `where`."""
+def dump_message(
+    data: Any, *, inbox: str | None = None, headers: Mapping[str, Any] | None = None, where: str = "message"
+) -> bytes:
+    """Packs a message; raises NotSendable or TooLarge, which call it `where`, or BadName for its inbox."""
     fields = {"d": data, "h": dict(headers)} if headers else {"d": data}
+    if inbox is not None:
+        fields["i"] = checked_name(inbox, "inbox")
     return wire.seal(fields, where=where, parts={where: data, "headers": fields.get("h")}, limit=MESSAGE_LIMIT)
 
 
 def load_message(data: bytes) -> Message:
     """Unpacks a message; raises Malformed or NewerVersion."""
     fields = wire.unseal(data, limit=MESSAGE_LIMIT)
-    return Message(data=_data(fields, "message"), headers=_keywords(fields, "h", "headers"), extra=fields)
+    return Message(
+        data=_data(fields, "message"),
+        inbox=wire.take(fields, "i", "inbox", str, default=None),
+        headers=_keywords(fields, "h", "headers"),
+        extra=fields,
+    )
+
+
+def dump_state(state: Any, version: int) -> bytes:
+    """Packs the state of a checkpoint, with the version of its form; raises NotSendable or TooLarge."""
+    return wire.seal({"d": state, "f": version}, where="state", parts={"state": state}, limit=STATE_LIMIT)
+
+
+def load_state(data: bytes) -> tuple[Any, int]:
+    """Unpacks the state of a checkpoint, and the version of its form; raises Malformed or NewerVersion."""
+    fields = wire.unseal(data, limit=STATE_LIMIT)
+    return _data(fields, "state"), wire.take(fields, "f", "version of the state", int)
 
 
 def dump_result(value: Any) -> bytes:

@@ -4,11 +4,11 @@ A name that belongs to the other side only raises `WrongSide` and says what to u
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, NoReturn, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from taskpy import errors
-from taskpy.spec import State
+from taskpy.spec import State, StopReason
 
 R = TypeVar("R")
 
@@ -31,8 +31,8 @@ class Contract(ABC, Generic[R]):
     # -- both sides -----------------------------------------------------------------------------
 
     @abstractmethod
-    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Send a message to the other side."""
+    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> int:
+        """Send a message to the other side; its number."""
 
     @abstractmethod
     def recv(self, block: bool = True, timeout: float | None = None) -> Any:
@@ -42,14 +42,19 @@ class Contract(ABC, Generic[R]):
     def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
         """Ask the task to stop."""
 
+    @property
+    @abstractmethod
+    def stop_reason(self) -> StopReason | None:
+        """Why the task is to stop, and by whom; None when nobody has asked it to."""
+
     @abstractmethod
     def __iter__(self) -> Iterator[Any]:
         """The messages of the other side, one by one."""
 
     @property
     @abstractmethod
-    def state(self) -> State:
-        """Where the task stands."""
+    def state(self) -> Any:
+        """Outside: where the task stands, a `State`. Inside: what its last checkpoint stored."""
 
     @property
     @abstractmethod
@@ -86,6 +91,14 @@ class Contract(ABC, Generic[R]):
         """Wait for the end, and return the result or raise."""
         self._only("outside")
 
+    def received(self, number: int) -> bool:
+        """Whether the task has taken the message of this number."""
+        self._only("outside")
+
+    def stream(self, after: int | Literal["now"] | None = None, *, timeout: float | None = None) -> Iterator[Any]:
+        """What the task sends, from a place of the caller's choice."""
+        self._only("outside")
+
     # -- inside: what the function may do with the task it received ------------------------------
 
     @property
@@ -116,13 +129,29 @@ class Contract(ABC, Generic[R]):
         """Sleep; True after the whole time, False when a stop woke the task."""
         self._only("inside")
 
+    def checkpoint(self, state: Any = None, *, send: Sequence[Any] = ()) -> None:
+        """Store a state, acknowledge the messages taken so far, and send messages: all of it, or nothing."""
+        self._only("inside")
+
     def release(self) -> NoReturn:
         """Give the task back to its queue, to be begun again by another worker."""
         self._only("inside")
 
     def _only(self, side: str) -> NoReturn:
         raise errors.WrongSide(
-            "this belongs to the task itself; a handle has start, wait, get, stop, send and recv"
+            "this belongs to the task itself; a handle has start, wait, get, stop, send, recv and stream"
             if side == "inside"
-            else "this belongs to a handle; inside a task there are stopped, sleep, send, recv and release"
+            else "this belongs to a handle; inside a task there are stopped, sleep, send, recv, checkpoint and release"
         )
+
+
+def recv_order(*order: Any, block: bool = True, timeout: float | None = None) -> tuple[str | None, bool, float | None]:
+    """What the arguments of the inside's `recv` ask for: an inbox may be named first, before `block` and `timeout`."""
+    inbox, rest = (order[0], order[1:]) if order and isinstance(order[0], str) else (None, order)
+    if len(rest) > 2:
+        raise TypeError(f"recv takes an inbox, block and timeout, not {len(order)} arguments")
+    if rest:
+        block = rest[0]
+    if len(rest) > 1:
+        timeout = rest[1]
+    return inbox, block, timeout

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from taskpy import registry
+from taskpy.checkpoint import StateForm
 from taskpy.retry import Backoff
 from taskpy.spec import Options
 
@@ -21,13 +22,19 @@ class Definition(Generic[P, R]):
     """A registered task function. Calling it calls the function; pickles by name."""
 
     def __init__(
-        self, function: Callable[..., Any], *, name: str | None = None, options: Options | None = None
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        options: Options | None = None,
+        form: StateForm | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or registry.name_of(function)
         self.defaults = options or Options()
-        registry.registry.add(self.name, function, self.defaults)
+        self.form = form or StateForm()
+        registry.registry.add(self.name, function, self.defaults, self.form)
 
     def __call__(self, task: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call the function, here and now, with whatever stands for its task."""
@@ -73,19 +80,34 @@ def task(
     restarts: int | None = None,
     keep: float | None = None,
     handover: bool | None = None,
+    time_limit: float | None = None,
+    state_version: int = 1,
+    upgrade: Callable[[Any, int], Any] | None = None,
 ) -> "_Decorator": ...
-def task(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any) -> Any:
+def task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    state_version: int = 1,
+    upgrade: Callable[[Any, int], Any] | None = None,
+    **options: Any,
+) -> Any:
     """Register a function as a task, under `name` or `<module>.<qualname>`.
 
     `queue` is where it goes when the submitter names none; `retries` how often it is run again after a failure, each
     time after a pause of `backoff` (seconds, or a `Backoff`); `restarts` how often it is started again after its
     worker was lost (2); `keep` how long the result is kept, in seconds (an hour); `handover` says that a worker which
-    shuts down may hand it to another, which begins it again.
+    shuts down may hand it to another, which begins it again. An attempt that runs longer than `time_limit` seconds is
+    stopped, as by `stop(then="kill")`.
+
+    `state_version` is the version of what the task's checkpoints store. A state of another version is given to
+    `upgrade(state, version)`, which returns it in the form of this one.
     """
-    checked = Options.of(options)
+    checked, form = Options.of(options), StateForm(state_version, upgrade)
     if function is None:
-        return functools.partial(Definition[Any, Any], name=name, options=checked)
-    return Definition[Any, Any](function, name=name, options=checked)
+        return functools.partial(Definition[Any, Any], name=name, options=checked, form=form)
+    return Definition[Any, Any](function, name=name, options=checked, form=form)
 
 
 class _Decorator:
@@ -108,3 +130,8 @@ def function_of(func: Any) -> Callable[..., Any]:
         raise TypeError(f"a task needs a function, not {func!r}")
     function: Callable[..., Any] = func
     return function
+
+
+def time_limit_of(func: Any) -> float | None:
+    """The time limit that `@task` gives the function, in seconds."""
+    return func.defaults.time_limit if isinstance(func, Definition) else None

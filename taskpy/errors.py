@@ -8,7 +8,8 @@ TaskpyError(Exception)          what an `except TaskpyError` of yours should cat
 │   └── BadName                 a function that cannot be found by its name     (also ValueError)
 ├── WireError                   this cannot be read
 │   ├── Malformed               bytes that taskpy did not write
-│   └── NewerVersion            written by a newer taskpy
+│   ├── NewerVersion            written by a newer taskpy
+│   └── StateVersion            a checkpoint in a form that the task does not know
 ├── BrokerError                 Redis refused, or is away
 │   ├── Unreachable             no answer within the time allowed               (also ConnectionError)
 │   │   └── Uncertain           ... so it may have been carried out, or not
@@ -21,6 +22,7 @@ TaskpyError(Exception)          what an `except TaskpyError` of yours should cat
 │   ├── WrongSide               a call for the inside, made outside, or the other way round
 │   ├── NotStarted              wait, get or recv before start
 │   ├── AlreadyStarted          start, after start or stop
+│   ├── CheckpointNeeded        recv, when the inbox is full of messages that were taken and not acknowledged
 │   └── Forked                  a local handle, used after fork
 ├── TaskNotFound                no task has this id (any more)                  (also LookupError)
 ├── TaskEnded                   the task has ended; .state says how
@@ -97,6 +99,10 @@ class NewerVersion(WireError):
     """This was written by a newer taskpy; upgrade this process."""
 
 
+class StateVersion(WireError):
+    """The checkpoint was written in another version of the task's state; give @task(upgrade=...)."""
+
+
 # -- Redis --------------------------------------------------------------------------------------
 
 
@@ -156,6 +162,10 @@ class NotStarted(UsageError):
 
 class AlreadyStarted(UsageError):
     """The task was started or stopped before; make a new one."""
+
+
+class CheckpointNeeded(UsageError):
+    """The inbox is full of messages taken since the last checkpoint, so that nobody can send; call t.checkpoint()."""
 
 
 class Forked(UsageError):

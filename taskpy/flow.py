@@ -9,8 +9,9 @@ their own.
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from taskpy.deadline import Deadline
 from taskpy.nudge import Nudge
 from taskpy.ops import Op
 
@@ -48,6 +49,22 @@ def just(value: T) -> Flow[T]:
     """Return a flow that needs nothing done."""
     return value
     yield  # makes this a generator
+
+
+class Pausing(Protocol):
+    """What can be waited for: how long its nudge may be relied on (seconds; None: for ever), and what to do then."""
+
+    recheck: float | None
+
+    def late(self) -> Flow[None]:
+        """Called when a wait was not woken for `recheck` seconds."""
+
+
+def pause(line: Pausing, nudge: Nudge, seen: int, deadline: Deadline) -> Flow[None]:
+    """Wait for news of a line; at most as long as its nudge may be relied on, and until the deadline."""
+    moved = yield Wait(nudge, seen, deadline.left(line.recheck))
+    if not moved and not deadline.over:
+        yield from line.late()
 
 
 class Turn:

@@ -8,7 +8,8 @@ from taskpy import errors, flow
 from taskpy.contract import Contract
 from taskpy.line import Line, LocalLine, Status
 from taskpy.outside import OutsideFlows, result_of
-from taskpy.spec import Outcome, State, Verdict
+from taskpy.reader import Place, Reader
+from taskpy.spec import GRACE_SECONDS, Follows, Outcome, State, StopReason, Verdict
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -60,22 +61,39 @@ class Handle(Contract[R]):
         result: R = result_of(self._drive(self._flows.wait(timeout)), timeout)
         return result
 
-    def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
+    def stop(
+        self,
+        join: bool = True,
+        *,
+        timeout: float | None = None,
+        reason: str | None = None,
+        grace: float = GRACE_SECONDS,
+        then: Follows | None = None,
+    ) -> State:
         """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds.
+
+        `then` says what follows when it has not ended after `grace` seconds, whether or not anybody still waits here:
+        "raise" raises `Stopped` inside it, in a thread at its next bytecode, in a coroutine where it waits; "kill" does
+        so too, and a second later ends it by force: a child process is killed (at once), a thread that goes on all the
+        same is fenced, and its task called stopped. Asked again, a stop can only become stricter; the first reason counts.
 
         Returns the state by then. A task that has not begun never will; one that has ended stays as it is.
         """
-        return self._drive(self._flows.stop(join, timeout, reason)).state
+        return self._drive(self._flows.stop(join, timeout, reason, grace, then)).state
 
     # -- mail -----------------------------------------------------------------------------------
 
-    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put a message into the task's inbox, waiting for room at most `timeout` seconds.
+    def send(self, data: Any, block: bool = True, timeout: float | None = None, *, to: str | None = None) -> int:
+        """Put a message into the task's inbox, waiting for room at most `timeout` seconds; its number, from 1.
 
-        A message sent before the start waits for it. Raises `Full` when there is no room in time (at once before the
-        start), `TaskEnded` after the end.
+        `to` names the inbox; without it, it is for whoever takes from all. A message sent before the start waits for it.
+        Raises `Full` when there is no room in time (at once before the start), `TaskEnded` after the end.
         """
-        self._drive(self._flows.send(data, block, timeout))
+        return self._drive(self._flows.send(data, block, timeout, to))
+
+    def received(self, number: int) -> bool:
+        """Whether the task has taken the message of this number, as `send` returned it."""
+        return self._drive(self._flows.received(number))
 
     def recv(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take the next message that the task sent, waiting at most `timeout` seconds.
@@ -84,6 +102,17 @@ class Handle(Contract[R]):
         `TaskEnded` after the last one, `MessagesMissed` once when this handle came too late for some.
         """
         return self._drive(self._flows.recv(block, timeout))
+
+    def stream(self, after: Place = None, *, timeout: float | None = None) -> "Stream":
+        """What the task sends, message by message, until it ends; each stream has a place of its own.
+
+        It begins at the oldest message kept; behind so many messages with `after=` a number, which was the `position` of
+        another stream, here or on another host; with `after="now"` at what is sent from here on. Waits at most `timeout`
+        seconds for each, then raises `Empty`.
+        """
+        reader = self._flows.reader(after)
+        self._drive(reader.settle())
+        return Stream(self, reader, timeout)
 
     def __iter__(self) -> Iterator[Any]:
         while True:
@@ -126,8 +155,36 @@ class Handle(Contract[R]):
         """What the function raised; None before the end, and when it succeeded or was stopped."""
         return self._look().error
 
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why the task was asked to stop, and by whom (`.by`); None when it was not. The end is another thing: `state`."""
+        return self._look().stop
+
     def _look(self) -> Status:
         return self._drive(self._flows.look())
+
+
+class Stream(Iterator[Any]):
+    """What a task sends, as an iterator that can be resumed: `position` is how many messages lie behind it.
+
+    An error (`Empty`, `MessagesMissed`, a lost connection) does not end it: the next step goes on from `position`.
+    """
+
+    def __init__(self, handle: Handle[Any], reader: Reader, timeout: float | None) -> None:
+        self._handle = handle
+        self._reader = reader
+        self._timeout = timeout
+
+    @property
+    def position(self) -> int:
+        """How many of the task's messages lie behind this stream: give it to `stream(after=...)`, on any host."""
+        return self._reader.position
+
+    def __next__(self) -> Any:
+        try:
+            return self._handle._drive(self._reader.recv(True, self._timeout))  # noqa: SLF001 - our own
+        except errors.TaskEnded:
+            raise StopIteration from None
 
 
 class LocalHandle(Handle[R]):

@@ -3,15 +3,20 @@
 The calls are flows over a `Mailbox`, so the thread's form here and the coroutine's form in `aio.py` share their logic.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, overload
 
 from taskpy import errors, flow
-from taskpy.contract import Contract
+from taskpy.checkpoint import StateForm
+from taskpy.contract import Contract, recv_order
 from taskpy.deadline import Deadline
 from taskpy.mailbox import Mailbox
-from taskpy.spec import MISSING, State
+from taskpy.spec import MISSING, State, StopReason
+
+T = TypeVar("T")
 
 #: Performs the steps of a flow: in this process, or by Redis too.
 Perform = Callable[[flow.Step], Any]
@@ -21,7 +26,8 @@ Perform = Callable[[flow.Step], Any]
 class Run:
     """One start of a task's function: which task, with what, the how-manieth, and by whom it may be taken over.
 
-    `handover` says that a drain may unwind it; `releasable` that it can be given back at all (on a worker it can).
+    `handover` says that a drain may unwind it; `releasable` that it can be given back at all (on a worker it can). `form` is
+    the form of the states that its checkpoints store.
     """
 
     id: str
@@ -32,6 +38,7 @@ class Run:
     token: str
     handover: bool = False
     releasable: bool = False
+    form: StateForm = field(default_factory=StateForm)
 
 
 class InsideFlows:
@@ -40,22 +47,30 @@ class InsideFlows:
     def __init__(self, run: Run, mailbox: Mailbox) -> None:
         self._run = run
         self._mailbox = mailbox
+        self._restored: tuple[Any] | None = None
 
     def check(self) -> None:
         """The safe point: where a task that lost its lease, or is to be handed over, is unwound."""
         if self._mailbox.lost:
             raise errors.LeaseLost
-        if self._mailbox.draining and self._run.handover and not self._mailbox.stopping:
+        if self._mailbox.draining and self._mailbox.wish is None and self._may_leave():
             raise errors.Released
 
-    def recv(self, block: bool, timeout: float | None) -> flow.Flow[Any]:
-        """Take the next message; `Stopped` or `Empty` when there is none to come, or none in time."""
+    def _may_leave(self) -> bool:
+        # A task with a checkpoint leaves where nothing that it has taken would come again.
+        resumable = self._mailbox.resumable
+        return self._run.handover if resumable is None else resumable
+
+    def recv(self, inbox: str | None, block: bool, timeout: float | None) -> flow.Flow[Any]:
+        """Take the next message, of one inbox or of all; `Stopped` or `Empty` when none is to come, or none in time."""
         deadline = Deadline(timeout if block else 0)
         while True:
             seen = self._mailbox.nudge.count
             self.check()
-            stopping = self._mailbox.stopping  # read first: what was accepted before the stop is delivered before it
-            message = yield from self._mailbox.take()
+            stopping = (
+                self._mailbox.wish is not None
+            )  # read first: what was accepted before the stop is delivered before it
+            message = yield from self._mailbox.take(inbox)
             if message is not None:
                 return message.data
             if stopping and block and timeout is None:
@@ -64,10 +79,25 @@ class InsideFlows:
                 raise errors.Empty
             yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
 
-    def send(self, data: Any) -> flow.Flow[None]:
+    def send(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox."""
         self.check()
-        yield from self._mailbox.post(data)
+        return (yield from self._mailbox.post(data))
+
+    def checkpoint(self, state: Any, messages: Sequence[Any]) -> flow.Flow[None]:
+        """Store the state, acknowledge what was taken, append messages to the outbox; then a drain hands over."""
+        if self._mailbox.lost:
+            raise errors.LeaseLost
+        yield from self._mailbox.checkpoint(state, self._run.form.version, messages)
+        self._restored = None
+        self.check()
+
+    def restore(self) -> Any:
+        """What the last checkpoint stored, in the form that the task knows."""
+        if self._restored is None:
+            stored = self._mailbox.restore()
+            self._restored = (None if stored is None else self._run.form.read(stored.data, stored.version),)
+        return self._restored[0]
 
     def sleep(self, seconds: float) -> flow.Flow[bool]:
         """Sleep until the time is over (True) or a stop comes (False)."""
@@ -75,7 +105,7 @@ class InsideFlows:
         while True:
             seen = self._mailbox.nudge.count
             self.check()
-            if self._mailbox.stopping:
+            if self._mailbox.wish is not None:
                 return False
             if deadline.over:
                 return True
@@ -127,14 +157,24 @@ class InsideView:
         return self._run.prev
 
     @property
+    def stop_reason(self) -> StopReason | None:
+        """Why the task is to stop, and by whom (`.by`); None when it was not asked to."""
+        wish = self._mailbox.wish
+        return None if wish is None else wish.reason
+
+    @property
     def draining(self) -> bool:
         """Whether the worker is shutting down, so that the task should end or hand over soon. False locally."""
         return self._mailbox.draining
 
     @property
-    def state(self) -> State:
-        """Running, as long as the function can ask."""
-        return State.RUNNING
+    def state(self) -> Any:
+        """What the last checkpoint stored, in this attempt or one before; None where there was none.
+
+        Who has looked at it is told every message since that checkpoint once more after a lost worker, and not only the
+        last ones. Raises `StateVersion` for a state in a form that the task does not know.
+        """
+        return self._flows.restore()
 
     @property
     def done(self) -> bool:
@@ -154,7 +194,7 @@ class InsideView:
     def stopped(self) -> bool:
         """Whether the task was asked to stop. A safe point: see `release`."""
         self._flows.check()
-        return self._mailbox.stopping
+        return self._mailbox.wish is not None
 
     def release(self) -> NoReturn:
         """Give the task back to its queue, to be begun again by another worker; raises `Released` to get there.
@@ -169,31 +209,60 @@ class InsideView:
 class Inside(InsideView, Contract[Any]):
     """The task as a plain function sees it. Its calls block the thread of the task only."""
 
-    def __init__(self, run: Run, mailbox: Mailbox, perform: Perform = flow.wait_here) -> None:
+    def __init__(
+        self,
+        run: Run,
+        mailbox: Mailbox,
+        perform: Perform = flow.wait_here,
+        *,
+        shield: AbstractContextManager[Any] | None = None,
+    ) -> None:
         super().__init__(run, mailbox)
         self._perform = perform
+        self._shield = shield or contextlib.nullcontext()
 
-    def recv(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the next message from the inbox, waiting at most `timeout` seconds.
+    def _drive(self, steps: flow.Flow[T]) -> T:
+        with self._shield:  # a stop that is raised from outside must not break off what is said to Redis
+            return flow.drive(steps, self._perform)
+
+    @overload
+    def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...
+    @overload
+    def recv(self, inbox: str, /, block: bool = True, timeout: float | None = None) -> Any: ...
+    def recv(self, *order: Any, **options: Any) -> Any:
+        """Take the next message, waiting at most `timeout` seconds: of the inbox that is named first, or of all.
 
         Raises `Empty` when none comes in time. A stop ends the waiting: messages accepted before it are delivered
-        first, then `Stopped` is raised, or `Empty` where a timeout was given.
+        first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `CheckpointNeeded` when 1,000
+        messages were taken since the last checkpoint, and nobody can send another.
         """
-        return flow.drive(self._flows.recv(block, timeout), self._perform)
+        return self._drive(self._flows.recv(*recv_order(*order, **options)))
 
-    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Append a message to the outbox. Never waits for a reader; the outbox keeps the last 1,000."""
+    def send(self, data: Any, block: bool = True, timeout: float | None = None) -> int:
+        """Append a message to the outbox; how many it has ever been given with this one.
+
+        Never waits for a reader; the outbox keeps the last 1,000.
+        """
         del block, timeout  # the signature of the other side; here there is nothing to wait for
-        flow.drive(self._flows.send(data), self._perform)
+        return self._drive(self._flows.send(data))
+
+    def checkpoint(self, state: Any = None, *, send: Sequence[Any] = ()) -> None:
+        """Store `state`, acknowledge the messages taken so far, and send: all of it, or nothing.
+
+        After a lost worker the next attempt finds it in `t.state`, and is given exactly the messages since. A worker
+        that shuts down hands the task over right here. Raises `NotSendable` or `TooLarge` (256 KiB), and then nothing
+        has been stored.
+        """
+        self._drive(self._flows.checkpoint(state, send))
 
     def sleep(self, seconds: float) -> bool:
         """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""
-        return flow.drive(self._flows.sleep(seconds), self._perform)
+        return self._drive(self._flows.sleep(seconds))
 
     def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
         """Ask this very task to stop. Only asks: a task cannot wait for its own end."""
         del join, timeout
-        return flow.drive(self._flows.stop(reason), self._perform)
+        return self._drive(self._flows.stop(reason))
 
     def __iter__(self) -> Iterator[Any]:
         while True:

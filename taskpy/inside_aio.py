@@ -1,9 +1,10 @@
 """The inside of an `async def` task: the names of `Inside`, awaited where they wait."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, overload
 
 from taskpy import errors, flow, thread
+from taskpy.contract import recv_order
 from taskpy.inside import InsideView, Run
 from taskpy.mailbox import Mailbox
 from taskpy.spec import State
@@ -19,18 +20,35 @@ class Task(InsideView):
         super().__init__(run, mailbox)
         self._perform = perform
 
-    async def recv(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the next message from the inbox, waiting at most `timeout` seconds.
+    @overload
+    async def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...
+    @overload
+    async def recv(self, inbox: str, /, block: bool = True, timeout: float | None = None) -> Any: ...
+    async def recv(self, *order: Any, **options: Any) -> Any:
+        """Take the next message, waiting at most `timeout` seconds: of the inbox that is named first, or of all.
 
         Raises `Empty` when none comes in time. A stop ends the waiting: messages accepted before it are delivered
-        first, then `Stopped` is raised, or `Empty` where a timeout was given.
+        first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `CheckpointNeeded` when 1,000
+        messages were taken since the last checkpoint, and nobody can send another.
         """
-        return await flow.drive_async(self._flows.recv(block, timeout), self._perform)
+        return await flow.drive_async(self._flows.recv(*recv_order(*order, **options)), self._perform)
 
-    async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Append a message to the outbox. Never waits for a reader; the outbox keeps the last 1,000."""
+    async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> int:
+        """Append a message to the outbox; how many it has ever been given with this one.
+
+        Never waits for a reader; the outbox keeps the last 1,000.
+        """
         del block, timeout  # the signature of the other side; here there is nothing to wait for
-        await flow.drive_async(self._flows.send(data), self._perform)
+        return await flow.drive_async(self._flows.send(data), self._perform)
+
+    async def checkpoint(self, state: Any = None, *, send: Sequence[Any] = ()) -> None:
+        """Store `state`, acknowledge the messages taken so far, and send: all of it, or nothing.
+
+        After a lost worker the next attempt finds it in `t.state`, and is given exactly the messages since. A worker
+        that shuts down hands the task over right here. Raises `NotSendable` or `TooLarge` (256 KiB), and then nothing
+        has been stored.
+        """
+        await flow.drive_async(self._flows.checkpoint(state, send), self._perform)
 
     async def sleep(self, seconds: float) -> bool:
         """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""

@@ -6,6 +6,9 @@ import time
 import weakref
 from typing import Protocol
 
+from taskpy.identity import who
+from taskpy.spec import StopReason, Wish
+
 #: How long the local tasks of a process may take to end when the process does.
 EXIT_SECONDS = 5.0
 
@@ -13,7 +16,7 @@ EXIT_SECONDS = 5.0
 class Mortal(Protocol):
     """A local task that is to end with its process."""
 
-    def ask_stop(self) -> None:
+    def ask_stop(self, wish: Wish) -> None:
         """Ask it to stop."""
 
     def join(self, timeout: float) -> bool:
@@ -36,9 +39,9 @@ def track(mortal: Mortal) -> None:
 
 def end_all() -> None:
     """Stop the local tasks of this process and wait for them, at most 5 seconds for all."""
-    mortals = list(_alive)
+    mortals, wish = list(_alive), Wish(StopReason("the process ends", who()))
     for mortal in mortals:
-        mortal.ask_stop()
+        mortal.ask_stop(wish)
     deadline = time.monotonic() + EXIT_SECONDS
     for mortal in mortals:
         mortal.join(max(0.0, deadline - time.monotonic()))

@@ -5,27 +5,33 @@
 """
 
 import threading
+import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from taskpy import codec, errors, flow
+from taskpy import codec, errors, flow, ladder
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
-from taskpy.spec import Outcome, State, Verdict
+from taskpy.spec import GRACE_SECONDS, Outcome, State, StopReason, Verdict, Wish
+from taskpy.taken import Taken
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed.
 
-    `unreadable` says why this process cannot read the value, where it cannot.
+    `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
+    `note` says how it was stopped, where that was not plain.
     """
 
     state: State
     value: Any = None
     error: Exception | None = None
     unreadable: errors.WireError | None = None
+    stop: StopReason | None = None
+    note: str = ""
 
     def result(self) -> Any:
         """The value; raises a `WireError` where it cannot be read."""
@@ -38,12 +44,13 @@ class Status:
 class Mail:
     """What a reader of the outbox finds: messages, the first at the absolute index `first`, and the task's state.
 
-    The messages are as they came: `Line.opened` reads one.
+    `sent` counts all that there have ever been. The messages are as they came: `Line.opened` reads one.
     """
 
     state: State
     first: int
     messages: list[Any]
+    sent: int
 
 
 class Full:
@@ -51,6 +58,9 @@ class Full:
 
 
 FULL = Full()
+
+#: An index behind every message: who reads there learns how many there are.
+NOWHERE = 2**53
 
 
 class Line(Protocol):
@@ -68,11 +78,14 @@ class Line(Protocol):
     def start(self) -> flow.Flow[None]:
         """Begin; raises `AlreadyStarted`."""
 
-    def stop(self, reason: str | None) -> flow.Flow[None]:
+    def stop(self, wish: Wish) -> flow.Flow[None]:
         """Ask the task to stop; a task that has not begun is stopped by that."""
 
-    def offer(self, data: Any) -> flow.Flow[State | Full]:
-        """Put a message into the inbox: answered by the task's state (a final one took nothing), or `FULL`."""
+    def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
+        """Put a message into the inbox: answered by its number, the final state that took nothing, or `FULL`."""
+
+    def received(self, number: int) -> flow.Flow[bool]:
+        """Whether the task has taken the message of this number."""
 
     def read(self, index: int) -> flow.Flow[Mail]:
         """The outbox from an absolute index on."""
@@ -102,6 +115,7 @@ class LocalLine(ABC):
         self._status = Status(State.NEW)
         self._nudge = Nudge()
         self._outbox = Outbox()
+        self._taken = Taken()
 
     # -- the outside ----------------------------------------------------------------------------
 
@@ -121,29 +135,48 @@ class LocalLine(ABC):
             self._status = Status(State.RUNNING)
         return flow.just(None)
 
-    def stop(self, reason: str | None) -> flow.Flow[None]:
+    def stop(self, wish: Wish) -> flow.Flow[None]:
         """Ask the task to stop; a new one is stopped for good."""
-        del reason
-        with self._lock:
-            if self._status.state is State.NEW:
-                self._status = Status(State.STOPPED)
-        self.ask_stop()
-        self._nudge.give()
+        self.wish(wish)
         return flow.just(None)
 
-    def offer(self, data: Any) -> flow.Flow[State | Full]:
+    def wish(self, wish: Wish) -> None:
+        """Pass a wish to stop on, and plan what is to follow."""
+        with self._lock:
+            if self._status.state.done:
+                return
+            if self._status.stop is None:
+                self._status = replace(self._status, stop=wish.reason)
+            if self._status.state is State.NEW:
+                self._status = replace(self._status, state=State.STOPPED)
+        self.ask_stop(wish)
+        ladder.local.plan(self, wish)
+        self._nudge.give()
+
+    def limit(self, seconds: float | None) -> None:
+        """Stop the task after so many seconds, and see to its end."""
+        if seconds is not None:
+            wish = Wish(StopReason(f"time limit of {seconds:g} s", "time limit"), "kill", GRACE_SECONDS)
+            ladder.local.at(time.monotonic() + seconds, self, lambda: self.wish(wish))
+
+    def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox."""
         with self._lock:
-            state = self._status.state
-            if state.done or self.deliver(data):
-                return flow.just(state)
-        return flow.just(FULL)
+            if self._status.state.done:
+                return flow.just(self._status.state)
+            number = self.deliver(data, inbox)
+        return flow.just(FULL if number is None else number)
+
+    def received(self, number: int) -> flow.Flow[bool]:
+        """Whether the task has taken the message of this number."""
+        with self._lock:
+            return flow.just(number in self._taken)
 
     def read(self, index: int) -> flow.Flow[Mail]:
         """The outbox from an absolute index on."""
         state = self._status.state  # read first: a task that ends afterwards has sent all it will
         page = self._outbox.read(index)
-        return flow.just(Mail(state, page.first, page.messages))
+        return flow.just(Mail(state, page.first, page.messages, page.sent))
 
     def opened(self, message: Any) -> Any:
         """A message of `read` as the task sent it."""
@@ -155,21 +188,40 @@ class LocalLine(ABC):
 
     # -- the task's own side --------------------------------------------------------------------
 
+    #: Whether force can end it without raising anything in it first.
+    at_once = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the task has ended."""
+        return self._status.state.done
+
     @abstractmethod
-    def ask_stop(self) -> None:
+    def ask_stop(self, wish: Wish) -> None:
         """Pass the wish to stop on to the inside."""
 
     @abstractmethod
-    def deliver(self, data: Any) -> bool:
-        """Pass a message on to the inside; False when there is no room."""
+    def strike(self) -> None:
+        """Raise `Stopped` inside the function."""
 
-    def posted(self, data: Any) -> None:
-        """Take a message from the inside."""
-        self._outbox.append(data)
+    @abstractmethod
+    def kill(self) -> None:
+        """End the task by force, as far as that can be done."""
+
+    @abstractmethod
+    def deliver(self, data: Any, inbox: str | None) -> int | None:
+        """Pass a message on to the inside; its number, or None when there is no room."""
+
+    def posted(self, messages: Sequence[Any]) -> int:
+        """Take messages from the inside; how many there have ever been."""
+        sent = self._outbox.append(messages)
         self._nudge.give()
+        return sent
 
-    def taken(self) -> None:
+    def taken(self, number: int) -> None:
         """Note that the inside took a message: those who wait to send have room."""
+        with self._lock:
+            self._taken.add(number)
         self._nudge.give()
 
     def ended(self, outcome: Outcome) -> None:
@@ -177,10 +229,11 @@ class LocalLine(ABC):
         if outcome.verdict is Verdict.SUCCEEDED:
             status = Status(State.SUCCEEDED, value=outcome.value)
         elif outcome.verdict is Verdict.STOPPED:
-            status = Status(State.STOPPED)
+            status = Status(State.STOPPED, note=outcome.note)
         else:
             status = Status(State.FAILED, error=as_exception(outcome.error))
         with self._lock:
             if not self._status.state.done:
-                self._status = status
+                self._status = replace(status, stop=self._status.stop)
+        ladder.local.forget(self)
         self._nudge.give()

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
-from taskpy.answers import Event, Worker
+from taskpy.answers import Event, Receipt, Standing, Worker
 from taskpy.answers import Mail as RawMail
+from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
 from taskpy.line import FULL, Full, Mail, Status
 from taskpy.nudge import Nudge
 from taskpy.senders import Senders
-from taskpy.spec import State, TaskSpec
+from taskpy.spec import State, StopReason, TaskSpec, Wish
 
 logger = logging.getLogger("taskpy.remote")
 
@@ -20,6 +21,8 @@ logger = logging.getLogger("taskpy.remote")
 RECHECK_SECONDS = 5.0
 #: How many messages a reader takes at once.
 BATCH = 100
+#: How long a worker may take to say which messages a task has taken.
+ANSWER_SECONDS = 2.0
 
 #: Who is told of each task that this process has submitted, by its id, namespace, server and packed spec. For tests.
 observers: list[Callable[[str, str, str, bytes], None]] = []
@@ -44,6 +47,7 @@ class RedisLine:
         self._queue = None if task is None else task.queue
         self._early: list[bytes] = []  # messages from before the start
         self._starting = flow.Turn()  # held while it is being submitted: others wait for what came of it
+        self._stop_reason: StopReason | None = None  # of a stop before the start
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
 
@@ -52,13 +56,13 @@ class RedisLine:
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now; a final state is remembered."""
         if self._local is not None:
-            return Status(self._local)
+            return Status(self._local, stop=self._stop_reason)
         if self._final is not None:
             return self._final
-        row: tuple[State, bytes | None] | None = yield ops.status(self._keys, id=self.id)
-        if row is None:
+        standing: Standing | None = yield ops.status(self._keys, id=self.id)
+        if standing is None:
             raise self._not_found()
-        status = _status(*row)
+        status = _status(standing)
         if status.state.done:
             self._final = status
         return status
@@ -131,22 +135,30 @@ class RedisLine:
         for tell in observers:
             tell(self.id, self._keys.namespace, self._server(), self._packed or b"")
 
-    def stop(self, reason: str | None) -> flow.Flow[None]:
+    def stop(self, wish: Wish) -> flow.Flow[None]:
         """Ask the task to stop; one that was never submitted never will be."""
         yield from self._starting.take()
         try:
             if self._local is None or self._uncertain:
-                yield from self._stop(reason)
+                yield from self._stop(wish)
             else:
-                self._local = State.STOPPED
+                self._local, self._stop_reason = State.STOPPED, self._stop_reason or wish.reason
         finally:
             self._starting.give()
 
-    def _stop(self, reason: str | None) -> flow.Flow[None]:
+    def _stop(self, wish: Wish) -> flow.Flow[None]:
         if self._final is not None:
             return
         queue = yield from self._located()
-        answer: str = yield ops.stop(self._keys, id=self.id, queue=queue, reason=reason or "")
+        answer: str = yield ops.stop(
+            self._keys,
+            id=self.id,
+            queue=queue,
+            reason=wish.reason,
+            by=wish.reason.by,
+            follows=wish.follows,
+            grace=wish.grace,
+        )
         if answer != "unknown":
             self._local = None
         elif self._local is not None:
@@ -156,9 +168,9 @@ class RedisLine:
 
     # -- mail -----------------------------------------------------------------------------------
 
-    def offer(self, data: Any) -> flow.Flow[State | Full]:
+    def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox; before the start it waits here."""
-        body = codec.dump_message(data)
+        body = codec.dump_message(data, inbox=inbox)
         if self._local is State.NEW:
             yield from self._starting.take()
             try:
@@ -168,20 +180,44 @@ class RedisLine:
                 self._starting.give()
         return (yield from self._send(body))
 
+    def received(self, number: int) -> flow.Flow[bool]:
+        """Whether the task has taken the message of this number; its worker is asked where it has not said so."""
+        if self._local is not None:
+            return False
+        receipt = yield from self._receipt()
+        if number in receipt.taken or not receipt.running:
+            return number in receipt.taken
+        nudge = yield from self.watch()
+        seen = nudge.count
+        question: int = yield ops.inquire(self._keys, id=self.id)
+        deadline = Deadline(ANSWER_SECONDS)
+        while True:
+            receipt = yield from self._receipt()
+            if number in receipt.taken or not receipt.running or receipt.question >= question or deadline.over:
+                return number in receipt.taken
+            yield flow.Wait(nudge, seen, deadline.left())
+            seen = nudge.count
+
+    def _receipt(self) -> flow.Flow[Receipt]:
+        found: Receipt | None = yield ops.receipt(self._keys, id=self.id)
+        if found is None:
+            raise self._not_found()
+        return found
+
     def read(self, index: int) -> flow.Flow[Mail]:
         """The outbox from an absolute index on, a batch at a time."""
         if self._local is not None:
-            return Mail(self._local, index, [])
+            return Mail(self._local, index, [], 0)
         mail: RawMail = yield ops.receive(self._keys, id=self.id, index=index, count=BATCH)
         if mail.state is None:
             raise self._not_found()
-        return Mail(mail.state, mail.first, mail.messages)
+        return Mail(mail.state, mail.first, mail.messages, mail.sent)
 
     def opened(self, message: bytes) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
         return codec.load_message(message).data
 
-    def _keep(self, body: bytes) -> State | Full:
+    def _keep(self, body: bytes) -> int | Full:
         if self._uncertain:  # the task may be there already, with the messages of then
             raise errors.SubmitUncertain(
                 self.id, f"it is not known whether task {self.id} was accepted; start() it again before you send to it"
@@ -189,23 +225,23 @@ class RedisLine:
         if len(self._early) >= spec.INBOX_LIMIT:
             return FULL
         self._early.append(body)
-        return State.NEW
+        return len(self._early)
 
-    def _send(self, body: bytes) -> flow.Flow[State | Full]:
+    def _send(self, body: bytes) -> flow.Flow[int | State | Full]:
         if self._local is not None:
             return self._local
         sender = self._senders.take(self.id)
         try:
-            answer: str = yield ops.send(
+            answer: int | str = yield ops.send(
                 self._keys, id=self.id, sender=sender.name, number=sender.sent + 1, body=body, limit=spec.INBOX_LIMIT
             )
         except errors.Unreachable as error:
             raise errors.Uncertain(f"the message may have arrived, or not: {error}") from error
-        sender.sent += answer == "ok"
+        sender.sent += isinstance(answer, int)
         self._senders.give(self.id, sender)
         match answer:
-            case "ok":
-                return State.RUNNING
+            case int():
+                return answer
             case "full":
                 return FULL
             case "unknown":
@@ -230,15 +266,19 @@ def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
     )
 
 
-def _status(state: State, data: bytes | None) -> Status:
-    if state is State.SUCCEEDED:
-        try:
-            return Status(state, value=codec.load_result(data or b""))
-        except errors.WireError as error:  # of a type that is not registered here: how the task ended is known yet
-            return Status(state, unreadable=error)
-    if state is State.FAILED:
-        return Status(state, error=exception_of(data or b""))
-    return Status(state)
+def _status(standing: Standing) -> Status:
+    state, data, stop = standing.state, standing.data or b"", standing.stop
+    match state:
+        case State.SUCCEEDED:
+            try:
+                return Status(state, value=codec.load_result(data), stop=stop)
+            except errors.WireError as error:  # of a type that is not registered here: how the task ended is known yet
+                return Status(state, unreadable=error, stop=stop)
+        case State.FAILED:
+            return Status(state, error=exception_of(data), stop=stop)
+        case State.STOPPED:
+            return Status(state, stop=stop, note=data.decode(errors="replace"))
+    return Status(state, stop=stop)
 
 
 def exception_of(data: bytes) -> Exception:

@@ -6,12 +6,16 @@ lives in Redis is in `mailbox_redis.py`.
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from taskpy import flow, spec
+from taskpy import codec, flow, spec
 from taskpy.nudge import Nudge
+from taskpy.taken import Taken
+
+#: Who asked for a stop when it was the task.
+ITSELF = "itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,67 +25,109 @@ class Received:
     data: Any
 
 
-class Mailbox(Protocol):
-    """The inside's end: what a running task takes, posts and is asked to do.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a checkpoint stored, and the version of its form."""
 
-    `nudge` is given whenever something here changes. `stopping`: it was asked to stop; `draining`: its worker shuts
-    down; `lost`: another worker owns the task.
+    data: Any
+    version: int
+
+
+class Mailbox(Protocol):
+    """The inside's end: what a running task takes, posts, stores and is asked to do.
+
+    `nudge` is given whenever something here changes. `wish`: it was asked to stop; `draining`: its worker shuts down;
+    `lost`: another worker owns the task, or it was ended by force. `resumable` is None for a task that has no checkpoint; else whether
+    another worker could go on just where this one is, as nothing was taken since.
     """
 
     nudge: Nudge
-    stopping: bool
+    wish: spec.Wish | None
     draining: bool
     lost: bool
 
-    def take(self) -> flow.Flow[Received | None]:
-        """The next message; None when there is none, or none of those accepted before the stop."""
+    @property
+    def resumable(self) -> bool | None: ...
 
-    def post(self, data: Any) -> flow.Flow[None]:
-        """Append a message to the outbox."""
+    def take(self, inbox: str | None) -> flow.Flow[Received | None]:
+        """The next message, of one inbox or of all; None when there is none, or none from before the stop."""
+
+    def post(self, data: Any) -> flow.Flow[int]:
+        """Append a message to the outbox; how many it has ever been given with this one."""
+
+    def restore(self) -> Stored | None:
+        """What the last checkpoint stored. From here on, what is taken is acknowledged by checkpoints only."""
+
+    def checkpoint(self, state: Any, version: int, messages: Sequence[Any]) -> flow.Flow[None]:
+        """Store the state, acknowledge what was taken, and append messages to the outbox: all of it, or nothing."""
 
     def ask_stop(self, reason: str | None) -> flow.Flow[None]:
         """Ask this very task to stop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in an inbox: its number, the inbox it is for, and what was sent."""
+
+    number: int
+    inbox: str | None
+    data: Any
+
+
 class Inbox:
-    """Messages on their way to a task: bounded, in order, and closed for good after the last one taken by a stop."""
+    """Messages on their way to a task: bounded, numbered from 1, in order. A stop closes it behind the last one."""
 
     def __init__(self, limit: int = spec.INBOX_LIMIT) -> None:
         self._limit = limit
-        self._messages: deque[Any] = deque()
+        self._messages: deque[Message] = deque()
         self._lock = threading.Lock()
-        self._left: int | None = None  # after a stop: how many of the waiting messages are still delivered
+        self._count = 0
+        self._last: int | None = None  # after a stop: the number of the last message that is still delivered
+        self.taken = Taken()
 
-    def offer(self, data: Any) -> bool:
-        """Append a message; False when there is no room."""
+    def offer(self, data: Any, inbox: str | None = None) -> int | None:
+        """Append a message; its number, or None when there is no room."""
         with self._lock:
             if len(self._messages) >= self._limit:
-                return False
-            self._messages.append(data)
-            return True
-
-    def take(self) -> Received | None:
-        """The next message, if there is one to deliver."""
-        with self._lock:
-            if not self._messages or self._left == 0:
                 return None
-            if self._left is not None:
-                self._left -= 1
-            return Received(self._messages.popleft())
+            self._count += 1
+            self._messages.append(Message(self._count, inbox, data))
+            return self._count
+
+    def take(self, inbox: str | None = None) -> Message | None:
+        """The next message, of one inbox or of all, if there is one to deliver."""
+        with self._lock:
+            for place, message in enumerate(self._messages):
+                if self._last is not None and message.number > self._last:
+                    return None
+                if inbox in (None, message.inbox):
+                    del self._messages[place]
+                    self.taken.add(message.number)
+                    return message
+            return None
+
+    def has_taken(self, number: int) -> bool:
+        """Whether the task has taken the message of this number."""
+        with self._lock:
+            return number in self.taken
 
     def stop(self) -> None:
         """Deliver what has been accepted so far, and nothing more."""
         with self._lock:
-            if self._left is None:
-                self._left = len(self._messages)
+            if self._last is None:
+                self._last = self._count
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a reader of an outbox sees: `messages`, the first of them at the absolute index `first`."""
+    """What a reader of an outbox sees: `messages`, the first of them at the absolute index `first`.
+
+    `sent` counts all that there have ever been.
+    """
 
     first: int
     messages: list[Any]
+    sent: int
 
 
 class Outbox:
@@ -92,58 +138,94 @@ class Outbox:
         self._sent = 0
         self._lock = threading.Lock()
 
-    def append(self, data: Any) -> None:
-        """Add a message; the oldest goes when there are too many."""
+    def append(self, messages: Iterable[Any]) -> int:
+        """Add messages, the oldest go when there are too many; how many there have ever been."""
         with self._lock:
-            self._messages.append(data)
-            self._sent += 1
+            for message in messages:
+                self._messages.append(message)
+                self._sent += 1
+            return self._sent
 
     def read(self, index: int) -> Page:
         """The messages from an absolute index on, as far as they are kept."""
         with self._lock:
             oldest = self._sent - len(self._messages)
             first = min(max(index, oldest), self._sent)
-            return Page(first, [self._messages[i] for i in range(first - oldest, len(self._messages))])
+            messages = [self._messages[i] for i in range(first - oldest, len(self._messages))]
+            return Page(first, messages, self._sent)
 
 
 class LocalMailbox:
-    """The inside's end in this process: `taken` is called for each message taken, `posted` with each one sent."""
+    """The inside's end in this process.
 
-    def __init__(self, inbox: Inbox, *, taken: Callable[[], None], posted: Callable[[Any], None]) -> None:
+    `taken` is called with the number of each message taken, `posted` with the messages sent, which it counts, `ask` when
+    the task asks itself to stop.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        taken: Callable[[int], None],
+        posted: Callable[[Sequence[Any]], int],
+        ask: Callable[[spec.Wish], None] | None = None,
+    ) -> None:
         self.inbox = inbox
         self.nudge = Nudge()
-        self.stopping = False
+        self.wish: spec.Wish | None = None
         self.draining = False
         self.lost = False
         self._taken = taken
         self._posted = posted
+        self._ask = ask or self.stop
+        self._state: Stored | None = None
 
-    def deliver(self, data: Any) -> bool:
-        """Put a message in; False when the inbox is full."""
-        accepted = self.inbox.offer(data)
+    @property
+    def resumable(self) -> bool | None:
+        """None: nobody but this process can go on with it."""
+        return None
+
+    def deliver(self, data: Any, inbox: str | None = None) -> int | None:
+        """Put a message in; its number, or None when the inbox is full."""
+        number = self.inbox.offer(data, inbox)
         self.nudge.give()
-        return accepted
+        return number
 
-    def stop(self) -> None:
-        """Ask the task to stop, after the messages accepted so far."""
+    def stop(self, wish: spec.Wish) -> None:
+        """Ask the task to stop, after the messages accepted so far. The first wish says why."""
         self.inbox.stop()
-        self.stopping = True
+        self.wish = self.wish or wish
         self.nudge.give()
 
-    def take(self) -> flow.Flow[Received | None]:
-        """The next message, if there is one to deliver."""
-        message = self.inbox.take()
-        if message is not None:
-            self._taken()
-        return flow.just(message)
+    def lose(self) -> None:
+        """Note that the task was ended by force: what it still does counts no more."""
+        self.lost = True
+        self.nudge.give()
 
-    def post(self, data: Any) -> flow.Flow[None]:
+    def take(self, inbox: str | None) -> flow.Flow[Received | None]:
+        """The next message, of one inbox or of all, if there is one to deliver."""
+        message = self.inbox.take(inbox)
+        if message is None:
+            return flow.just(None)
+        self._taken(message.number)
+        return flow.just(Received(message.data))
+
+    def post(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox."""
-        self._posted(data)
+        return flow.just(self._posted([data]))
+
+    def restore(self) -> Stored | None:
+        """What the last checkpoint stored."""
+        return self._state
+
+    def checkpoint(self, state: Any, version: int, messages: Sequence[Any]) -> flow.Flow[None]:
+        """Keep the state, as it would come back on a worker, and append messages to the outbox."""
+        kept, _ = codec.load_state(codec.dump_state(state, version))
+        self._posted(messages)
+        self._state = Stored(kept, version)
         return flow.just(None)
 
     def ask_stop(self, reason: str | None) -> flow.Flow[None]:
         """Ask this very task to stop."""
-        del reason  # known to whoever asked; a local task has no one else to tell
-        self.stop()
+        self._ask(spec.Wish(spec.StopReason(reason or "", ITSELF)))
         return flow.just(None)

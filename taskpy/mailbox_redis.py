@@ -1,18 +1,22 @@
 """The mailbox of a task that runs on a worker: its inbox and outbox are lists in Redis, its orders come by nudges.
 
-The inbox is read at a cursor and removed only when it is acknowledged. So a task that is started again after its worker
-was lost sees the last messages once more: at most `WINDOW`, in order.
+The inbox is read at a cursor and removed only when it is acknowledged: by a checkpoint, together with its state; or, for
+a task without checkpoints, by and by. So a task that is started again after its worker was lost sees what was not
+acknowledged once more, in order: exactly what came after its checkpoint, or at most the last `WINDOW` and `STEP`.
 """
 
 from collections import deque
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, spec
 from taskpy.answers import Started
 from taskpy.keys import Keys
-from taskpy.mailbox import Received
+from taskpy.mailbox import ITSELF, Received, Stored
 from taskpy.nudge import Nudge
+from taskpy.spec import StopReason, Wish
+from taskpy.taken import Taken
 
 #: How many delivered messages stay in the inbox, for the next attempt to see again. Far below half of its limit.
 WINDOW = 100
@@ -22,12 +26,31 @@ STEP = 50
 BATCH = 100
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fetched:
+    """A message that was read, under its number: what it carries, or why it cannot be read."""
+
+    number: int
+    inbox: str | None
+    data: Any = None
+    fault: errors.WireError | None = None
+
+    @classmethod
+    def of(cls, number: int, body: bytes) -> "Fetched":
+        """Read the message; one that cannot be read is for whoever takes from all inboxes."""
+        try:
+            message = codec.load_message(body)
+        except errors.WireError as fault:
+            return cls(number, None, fault=fault)
+        return cls(number, message.inbox, message.data)
+
+
 class RedisMailbox:
     """The inside's end of one attempt, fenced by its token."""
 
     def __init__(self, keys: Keys, queue: str, started: Started) -> None:
         self.nudge = Nudge()
-        self.stopping = started.stopping
+        self.wish = started.wish
         self.draining = False
         self.lost = False
         self._keys = keys
@@ -35,23 +58,43 @@ class RedisMailbox:
         self._id = started.id
         self._token = started.token
         self._received = started.received  # messages ever sent to the task, as far as we know
-        self._limit = started.received if started.stopping else None  # after a stop: the last one to deliver
-        self._acknowledged = started.acknowledged
-        self._cursor = started.acknowledged  # the next message to deliver
-        self._fetched: deque[bytes] = deque()
+        self._limit = None if started.wish is None else started.received  # after a stop: the last one to deliver
+        self._acknowledged = Taken.load(started.acknowledged)
+        self._acknowledgements = started.acknowledgements  # how often something was acknowledged; numbers the next time
+        self._open: deque[int] = deque()  # taken and not acknowledged, in the order in which they were taken
+        self._taken = self._acknowledged.copy()
+        self._cursor = self._acknowledged.upto  # the last message that was fetched
+        self._fetched: deque[Fetched] = deque()  # and not taken
         self._sent = started.sent
+        self._checkpoint = started.checkpoint
+        self._keeps = started.checkpoint is not None  # only checkpoints acknowledge
         self._taking = flow.Turn()
-        self._posting = flow.Turn()
+        self._marking = flow.Turn()
+
+    @property
+    def resumable(self) -> bool | None:
+        """Whether another worker could go on just where this one is; None without a checkpoint."""
+        return None if self._checkpoint is None else not self._open
+
+    @property
+    def received(self) -> int:
+        """How many messages the task was ever sent, as far as is known."""
+        return self._received
+
+    @property
+    def taken(self) -> Taken:
+        """Which messages the task has taken, now or in an attempt before."""
+        return self._taken
 
     # -- what the worker hears ------------------------------------------------------------------
 
-    def hear(self, received: int, *, stopping: bool) -> None:
+    def hear(self, received: int, wish: Wish | None) -> None:
         """Note how many messages the task was ever sent, and whether it was asked to stop."""
-        moved = received > self._received or (stopping and not self.stopping)
+        moved = received > self._received or (wish is not None and self.wish is None)
         self._received = max(self._received, received)
-        if stopping and not self.stopping:
+        if wish is not None and self.wish is None:
             self._limit = self._received
-            self.stopping = True
+            self.wish = wish
         if moved:
             self.nudge.give()
 
@@ -65,69 +108,130 @@ class RedisMailbox:
         self.lost = True
         self.nudge.give()
 
-    # -- what the task does ---------------------------------------------------------------------
+    # -- what the task takes ----------------------------------------------------------------------
 
-    def take(self) -> flow.Flow[Received | None]:
-        """The next message; None when there is none, or none of those accepted before the stop."""
+    def take(self, inbox: str | None) -> flow.Flow[Received | None]:
+        """The next message, of one inbox or of all; None when there is none, or none from before the stop."""
         yield from self._taking.take()
         try:
-            if not self._fetched and self._cursor < self._last():
+            while (found := self._find(inbox)) is None:
+                if self._cursor >= self._last():
+                    self._check_room()
+                    return None
                 yield from self._fetch()
-            if not self._fetched or self._cursor >= self._last():
-                return None
             # Before a message is taken: a coroutine that is cancelled in the middle must not have it.
-            if self._cursor - self._acknowledged >= WINDOW + STEP:
-                yield from self._mark(self._cursor - WINDOW, [])
-            body = self._fetched.popleft()
-            self._cursor += 1
+            if not self._keeps and len(self._open) >= WINDOW + STEP:
+                yield from self._acknowledge_by_and_by()
+            self._fetched.remove(found)
+            self._open.append(found.number)
+            self._taken.add(found.number)
         finally:
             self._taking.give()
-        return Received(codec.load_message(body).data)
+        if found.fault is not None:
+            raise found.fault
+        return Received(found.data)
 
-    def post(self, data: Any) -> flow.Flow[None]:
-        """Append a message to the outbox; raises `LeaseLost` when another worker owns the task."""
-        body = codec.dump_message(data)
-        yield from self._posting.take()
-        try:
-            yield from self._mark(self._acknowledged, [body])
-        finally:
-            self._posting.give()
-
-    def ask_stop(self, reason: str | None) -> flow.Flow[None]:
-        """Ask this very task to stop."""
-        yield ops.stop(self._keys, id=self._id, queue=self._queue, reason=reason or "")
-        self.hear(self._received, stopping=True)
+    def _find(self, inbox: str | None) -> Fetched | None:
+        for message in self._fetched:
+            if message.number > self._last():
+                return None
+            if inbox in (None, message.inbox):
+                return message
+        return None
 
     def _last(self) -> int:
         return self._received if self._limit is None else self._limit
 
     def _fetch(self) -> flow.Flow[None]:
-        skip = self._cursor - self._acknowledged
+        skip = self._cursor - self._acknowledged.upto
         batch: list[bytes] = yield ops.fetch(self._keys, id=self._id, skip=skip, count=BATCH)
-        self._fetched.extend(batch)
+        for number, body in enumerate(batch, self._cursor + 1):
+            if number not in self._acknowledged:
+                self._fetched.append(Fetched.of(number, body))
+        self._cursor += len(batch)
         if not batch:  # the inbox of an ended task is gone: this attempt no longer owns it
             self._received = self._cursor
 
-    def _mark(self, acknowledged: int, messages: list[bytes]) -> flow.Flow[None]:
+    def _check_room(self) -> None:
+        """Raise `CheckpointNeeded` where the task would wait for a message that nobody can send."""
+        unacknowledged = len(self._open) + len(self._acknowledged.beyond)
+        if self._keeps and self.wish is None and unacknowledged >= spec.INBOX_LIMIT:
+            raise errors.CheckpointNeeded
+
+    # -- what the task sends and stores -----------------------------------------------------------
+
+    def post(self, data: Any) -> flow.Flow[int]:
+        """Append a message to the outbox; raises `LeaseLost` when another worker owns the task."""
+        body = codec.dump_message(data)
+        yield from self._marking.take()
+        try:
+            yield from self._mark(messages=[body])
+            return self._sent
+        finally:
+            self._marking.give()
+
+    def restore(self) -> Stored | None:
+        """What the last checkpoint stored. From here on, what is taken is acknowledged by checkpoints only."""
+        self._keeps = True
+        return None if self._checkpoint is None else Stored(*codec.load_state(self._checkpoint))
+
+    def checkpoint(self, state: Any, version: int, messages: Sequence[Any]) -> flow.Flow[None]:
+        """Store the state, acknowledge what was taken, and append messages to the outbox: all of it, or nothing."""
+        packed = codec.dump_state(state, version)
+        bodies = [codec.dump_message(data, where=f"send[{place}]") for place, data in enumerate(messages)]
+        self._keeps = True
+        yield from self._marking.take()
+        try:
+            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies)
+        finally:
+            self._marking.give()
+
+    def ask_stop(self, reason: str | None) -> flow.Flow[None]:
+        """Ask this very task to stop."""
+        yield ops.stop(self._keys, id=self._id, queue=self._queue, reason=reason or "", by=ITSELF)
+        self.hear(self._received, Wish(StopReason(reason or "", ITSELF)))
+
+    def _acknowledge_by_and_by(self) -> flow.Flow[None]:
+        yield from self._marking.take()
+        try:
+            acknowledged = self._acknowledged.copy()
+            for number in list(self._open)[:-WINDOW]:
+                acknowledged.add(number)
+            yield from self._mark(acknowledged=acknowledged)
+        finally:
+            self._marking.give()
+
+    def _mark(
+        self, *, acknowledged: Taken | None = None, state: bytes | None = None, messages: Sequence[bytes] = ()
+    ) -> flow.Flow[None]:
         op = ops.mark(
             self._keys,
             id=self._id,
             token=self._token,
-            acknowledged=acknowledged,
+            number=0 if acknowledged is None else self._acknowledgements + 1,
+            acknowledged=acknowledged or self._acknowledged,
+            state=state,
             sent=self._sent,
             messages=messages,
-            limit=spec.OUTBOX_LIMIT,
         )
-
-        def noted(answer: Any) -> bool:
-            # Where the answer is read, for the coroutine that asked may be cancelled: Redis has marked it all the same.
-            applied = op.decode(answer)
-            if applied:
-                self._acknowledged = max(self._acknowledged, acknowledged)
-                self._sent += len(messages)
-            return applied
-
-        applied: bool = yield replace(op, decode=noted)
+        applied: bool = yield replace(op, decode=self._noted(op.decode, acknowledged, state, len(messages)))
         if not applied:
             self.lose()
             raise errors.LeaseLost
+
+    def _noted(
+        self, decode: Callable[[Any], bool], acknowledged: Taken | None, state: bytes | None, sent: int
+    ) -> Callable[[Any], bool]:
+        def noted(answer: Any) -> bool:
+            # Where the answer is read, for the coroutine that asked may be cancelled: Redis has marked it all the same.
+            applied = decode(answer)
+            if applied:
+                self._sent += sent
+                self._checkpoint = self._checkpoint if state is None else state
+                if acknowledged is not None:
+                    self._acknowledgements += 1
+                    self._acknowledged = acknowledged
+                    self._open = deque(number for number in self._open if number not in acknowledged)
+            return applied
+
+        return noted

@@ -3,16 +3,16 @@
 A thread drives them in `handle.py`, a coroutine in `aio.py`.
 """
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
+from taskpy.identity import who
 from taskpy.line import FULL, Line, Status
 from taskpy.nudge import Nudge
-from taskpy.spec import State
+from taskpy.reader import Place, Reader
+from taskpy.spec import Follows, State, StopReason, Wish
 
 
 class OutsideFlows:
@@ -24,9 +24,7 @@ class OutsideFlows:
 
     def __init__(self, line: Line, *, attached: bool) -> None:
         self.line = line
-        self._reading = threading.Lock()
-        self._messages: deque[Any] = deque()
-        self._next: int | None = None if attached else 0
+        self._reader = Reader(line, None if attached else 0)
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
@@ -41,18 +39,34 @@ class OutsideFlows:
         status = yield from self._until(lambda state: state is not State.QUEUED, Deadline(timeout))
         return status.state is not State.QUEUED
 
-    def stop(self, join: bool, timeout: float | None, reason: str | None) -> flow.Flow[Status]:
+    def stop(
+        self, join: bool, timeout: float | None, reason: str | None, grace: float, follows: Follows | None
+    ) -> flow.Flow[Status]:
         """Ask the task to stop; with `join` wait for the end. How the task stands by then."""
         deadline = Deadline(timeout)
-        yield from self.line.stop(reason)
+        yield from self.line.stop(wish_of(reason, grace, follows))
         return (yield from self._until(lambda state: state.done, deadline) if join else self.line.look())
 
-    def send(self, data: Any, block: bool, timeout: float | None) -> flow.Flow[None]:
-        """Put a message into the inbox; `TaskEnded` after the end, `Full` when there is no room in time."""
+    def recv(self, block: bool, timeout: float | None) -> flow.Flow[Any]:
+        """Take the next message of the outbox, from this handle's own place on: see `Reader`."""
+        return self._reader.recv(block, timeout)
+
+    def reader(self, after: Place) -> Reader:
+        """Another reader of the outbox, that begins at this place."""
+        return Reader(self.line, after)
+
+    def received(self, number: int) -> flow.Flow[bool]:
+        """Whether the task has taken the message of this number."""
+        if type(number) is not int or number < 1:
+            raise errors.BadArguments(f"a message has a number from 1, which send returns, not {number!r}")
+        return (yield from self.line.received(number))
+
+    def send(self, data: Any, block: bool, timeout: float | None, inbox: str | None) -> flow.Flow[int]:
+        """Put a message into the inbox; its number. `TaskEnded` after the end, `Full` when there is no room in time."""
         deadline = Deadline(timeout if block else 0)
         nudge: Nudge | None = None
         seen = 0
-        while (answer := (yield from self.line.offer(data))) is FULL:
+        while (answer := (yield from self.line.offer(data, inbox))) is FULL:
             if deadline.over:
                 raise errors.Full
             if nudge is None:
@@ -61,51 +75,12 @@ class OutsideFlows:
                 nudge = yield from self.line.watch()
                 seen = nudge.count
                 continue  # room may have come before we began to watch
-            yield from self._pause(nudge, seen, deadline)
+            yield from flow.pause(self.line, nudge, seen, deadline)
             seen = nudge.count
-        if isinstance(answer, State) and answer.done:
+        if isinstance(answer, State):
             raise errors.TaskEnded(answer)
-
-    def recv(self, block: bool, timeout: float | None) -> flow.Flow[Any]:
-        """Take the next message of the outbox.
-
-        Raises `Empty` when none comes in time, `TaskEnded` after the last one, `NotStarted` for a new task,
-        `MessagesMissed` once when messages were dropped before this handle read them.
-        """
-        deadline = Deadline(timeout if block else 0)
-        nudge: Nudge | None = None
-        seen = 0
-        while True:
-            with self._reading:
-                if self._messages:
-                    return self.line.opened(self._messages.popleft())
-            state = yield from self._fetch()
-            if self._messages:
-                continue
-            if state.done:
-                raise errors.TaskEnded(state)
-            if state is State.NEW:
-                raise errors.NotStarted
-            if deadline.over:
-                raise errors.Empty
-            if nudge is None:
-                nudge = yield from self.line.watch()
-                seen = nudge.count
-                continue  # a message may have come before we began to watch
-            yield from self._pause(nudge, seen, deadline)
-            seen = nudge.count
-
-    def _fetch(self) -> flow.Flow[State]:
-        index = self._next
-        mail = yield from self.line.read(index or 0)
-        with self._reading:
-            if self._next != index:
-                return State.RUNNING  # another thread of this process read with the same handle: look again
-            self._messages.extend(mail.messages)
-            self._next = mail.first + len(mail.messages)
-        if index is not None and mail.first > index:
-            raise errors.MessagesMissed(mail.first - index)
-        return State.RUNNING if mail.messages else mail.state
+        assert isinstance(answer, int)
+        return answer
 
     def _until(self, reached: Callable[[State], bool], deadline: Deadline) -> flow.Flow[Status]:
         status = yield from self.line.look()
@@ -119,12 +94,7 @@ class OutsideFlows:
             status = yield from self.line.look()
             if reached(status.state) or deadline.over:
                 return status
-            yield from self._pause(nudge, seen, deadline)
-
-    def _pause(self, nudge: Nudge, seen: int, deadline: Deadline) -> flow.Flow[None]:
-        moved = yield flow.Wait(nudge, seen, deadline.left(self.line.recheck))
-        if not moved and not deadline.over:
-            yield from self.line.late()
+            yield from flow.pause(self.line, nudge, seen, deadline)
 
 
 def result_of(status: Status, timeout: float | None) -> Any:
@@ -133,7 +103,28 @@ def result_of(status: Status, timeout: float | None) -> Any:
         case State.SUCCEEDED:
             return status.result()
         case State.STOPPED:
-            raise errors.TaskStopped
+            raise errors.TaskStopped(stopped_text(status))
         case State.FAILED:
             raise status.error or errors.RemoteError("unknown")
     raise errors.TaskTimeout(f"the task is {status.state} after {timeout:g} s; it goes on")
+
+
+def stopped_text(status: Status) -> str:
+    """How a task was stopped: by whom, why, and what was not plain about it."""
+    parts = ["the task was stopped"]
+    if status.stop is not None and status.stop.by:
+        parts.append(f" by {status.stop.by}")
+    if status.stop:
+        parts.append(f": {status.stop}")
+    if status.note:
+        parts.append(f" ({status.note})")
+    return "".join(parts)
+
+
+def wish_of(reason: str | None, grace: float, follows: Follows | None) -> Wish:
+    """The wish of this process that a task stops. Raises `BadArguments`."""
+    if follows not in (None, "raise", "kill"):
+        raise errors.BadArguments(f"then must be None, 'raise' or 'kill', not {follows!r}")
+    if not isinstance(grace, int | float) or not 0 <= grace < float("inf"):
+        raise errors.BadArguments(f"grace must be a number of seconds of at least 0, not {grace!r}")
+    return Wish(StopReason(reason or "", who()), follows, grace)

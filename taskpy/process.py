@@ -1,7 +1,8 @@
 """`ProcessTask`: a function in a child process of this one, spoken to over a pipe. The child's end is `process_child.py`.
 
-Frames on the pipe are msgpack tuples. To the child: ("run", id, function, spec), then ("send", message) and ("stop",). From
-it: ("begun",), ("took",), ("out", message) and at last ("end", state, value).
+Frames on the pipe are msgpack tuples. To the child: ("run", id, function, spec), then ("send", message, inbox), ("stop", reason,
+by) and ("raise",). From it: ("begun",), ("took", number), ("out", messages), ("stop", reason, by) where it asks itself, and at last
+("end", state, value).
 """
 
 import multiprocessing
@@ -13,10 +14,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from taskpy import call, codec, errors, life, process_child, reference, spec
-from taskpy.definition import Definition, function_of
+from taskpy.definition import Definition, function_of, time_limit_of
 from taskpy.handle import LocalHandle
 from taskpy.line import LocalLine
-from taskpy.spec import MISSING, Outcome, State, TaskSpec, Verdict
+from taskpy.spec import MISSING, Outcome, State, StopReason, TaskSpec, Verdict, Wish
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -49,7 +50,7 @@ class ProcessLine(LocalLine):
         self._frames: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._process: Any = None
         self._waiting = 0  # messages sent that the task has not taken
-        self._stopping = False
+        self._sent = 0  # messages ever sent; the child counts them too
         self._over = threading.Event()
 
     def begin(self, order: bytes) -> None:
@@ -67,20 +68,27 @@ class ProcessLine(LocalLine):
         writer.start()
         threading.Thread(target=self._read, args=(ours, writer), name="taskpy-pipe", daemon=True).start()
 
-    def ask_stop(self) -> None:
-        """Pass the wish to stop on to the child."""
-        self._stopping = True
-        self._frames.put(codec.dumps(("stop",)))
+    #: A process can be ended by force.
+    at_once = True
 
-    def deliver(self, data: Any) -> bool:
-        """Pass a message on to the child; False when too many wait there."""
-        frame = codec.dumps(("send", codec.dump_message(data)))
+    def ask_stop(self, wish: Wish) -> None:
+        """Pass the wish to stop on to the child."""
+        self._frames.put(codec.dumps(("stop", str(wish.reason), wish.reason.by)))
+
+    def strike(self) -> None:
+        """Have `Stopped` raised in the child."""
+        self._frames.put(codec.dumps(("raise",)))
+
+    def deliver(self, data: Any, inbox: str | None) -> int | None:
+        """Pass a message on to the child; its number, or None when too many wait there."""
+        frame = codec.dumps(("send", codec.dump_message(data, inbox=inbox), inbox))
         with self._counting:
             if self._waiting >= spec.INBOX_LIMIT:
-                return False
+                return None
             self._waiting += 1
+            self._sent += 1
             self._frames.put(frame)
-            return True
+            return self._sent
 
     def opened(self, message: bytes) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
@@ -115,9 +123,11 @@ class ProcessLine(LocalLine):
                     case "took":
                         with self._counting:
                             self._waiting -= 1
-                        self.taken()
+                        self.taken(frame[1])
                     case "out":
                         self.posted(frame[1])
+                    case "stop":
+                        self.wish(Wish(StopReason(frame[1], frame[2])))
                     case "end":
                         outcome = _outcome(frame[1], frame[2])
                         self.ended(outcome)
@@ -138,7 +148,7 @@ class ProcessLine(LocalLine):
         return pipe.recv_bytes()
 
     def _lost(self, *, begun: bool) -> Outcome:
-        if self._stopping:
+        if self._status.stop is not None:
             return Outcome(Verdict.STOPPED)
         code = self._process.exitcode
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -189,6 +199,7 @@ class ProcessTask(LocalHandle[R]):
     def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
         function = function_of(func)
         call.check_arguments(function, args, kwargs)
+        self._limit = time_limit_of(func)
         self._reference = reference.reference_of(function)
         self._process_line = ProcessLine()
         self._prev: Any = MISSING
@@ -214,6 +225,7 @@ class ProcessTask(LocalHandle[R]):
     def _spawn(self) -> None:
         life.track(self._process_line)
         self._process_line.begin(self._order())
+        self._process_line.limit(self._limit)
 
     def _order(self) -> bytes:
         found = self._reference

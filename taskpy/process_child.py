@@ -3,15 +3,17 @@
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 from taskpy import call, codec, flow
 from taskpy.inside import Inside, Run
+from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import as_exception
 from taskpy.mailbox import Inbox, LocalMailbox, Received
 from taskpy.reference import Reference
-from taskpy.spec import Outcome, State, Verdict
+from taskpy.spec import Outcome, State, StopReason, Verdict, Wish
 
 #: What a frame adds to the values in it, all of which have limits of their own.
 FRAME_LIMIT = codec.RESULT_LIMIT + 4096
@@ -28,9 +30,9 @@ def main(pipe: "Connection[bytes, bytes]") -> None:
 class PipeMailbox(LocalMailbox):
     """An inbox of packed messages: they are read where the task takes them, when its own types are registered."""
 
-    def take(self) -> flow.Flow[Received | None]:
+    def take(self, inbox: str | None) -> flow.Flow[Received | None]:
         """The next message, if there is one to deliver; raises a `WireError` for one that cannot be read."""
-        message = yield from super().take()
+        message = yield from super().take(inbox)
         return None if message is None else Received(codec.load_message(message.data).data)
 
 
@@ -40,7 +42,14 @@ class Child:
     def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
         self._pipe = pipe
         self._writing = threading.Lock()
-        self._mailbox = PipeMailbox(Inbox(), taken=lambda: self._write(("took",)), posted=self._posted)
+        self._sent = 0
+        self._interrupt: Interrupt | None = None
+        self._mailbox = PipeMailbox(
+            Inbox(),
+            taken=lambda number: self._write(("took", number)),
+            posted=self._posted,
+            ask=self._ask,
+        )
 
     def serve(self, id: str, reference: Reference, packed: bytes) -> None:
         """Run the task to its end, and tell the handle."""
@@ -57,15 +66,27 @@ class Child:
             return Outcome(Verdict.FAILED, error=error)
         run = Run(id=id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{id}.1")
         if not call.is_async(function):
-            return call.run(function, Inside(run, self._mailbox))
+            self._interrupt = interrupt = ThreadInterrupt()
+            return call.run(function, Inside(run, self._mailbox, shield=interrupt.shield), interrupt=interrupt)
         import asyncio
 
         from taskpy import inside_aio
 
-        return asyncio.run(call.run_async(function, inside_aio.Task(run, self._mailbox)))
+        self._interrupt = awaited = CoroutineInterrupt()
+        return asyncio.run(call.run_async(function, inside_aio.Task(run, self._mailbox), interrupt=awaited))
 
-    def _posted(self, data: Any) -> None:
-        self._write(("out", codec.dump_message(data)))
+    def _posted(self, messages: Sequence[Any]) -> int:
+        bodies = [codec.dump_message(data) for data in messages]
+        with self._writing:
+            self._sent += len(bodies)
+            # Each in a frame of its own: a message may be as large as a frame.
+            for body in bodies:
+                self._pipe.send_bytes(codec.dumps(("out", [body]), limit=FRAME_LIMIT))
+            return self._sent
+
+    def _ask(self, wish: Wish) -> None:
+        self._mailbox.stop(wish)
+        self._write(("stop", str(wish.reason), wish.reason.by))
 
     def _write(self, frame: tuple[Any, ...]) -> None:
         with self._writing:
@@ -77,10 +98,14 @@ class Child:
                 frame = codec.loads(self._pipe.recv_bytes())
             except (EOFError, OSError):
                 os._exit(1)  # the parent is gone, and this process with it
-            if frame[0] == "stop":
-                self._mailbox.stop()
-            else:
-                self._mailbox.deliver(frame[1])
+            match frame[0]:
+                case "stop":
+                    self._mailbox.stop(Wish(StopReason(frame[1], frame[2])))
+                case "raise":
+                    if self._interrupt is not None:
+                        self._interrupt.strike()
+                case "send":
+                    self._mailbox.deliver(frame[1], frame[2])
 
 
 def _packed(outcome: Outcome) -> tuple[str, bytes]:

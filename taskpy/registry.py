@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from taskpy import errors
+from taskpy.checkpoint import StateForm
 from taskpy.spec import NAME, Options, checked_name
 
 # A spawned child runs the main module under the second name.
@@ -19,11 +20,12 @@ _MAIN = ("__main__", "__mp_main__")
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A function that tasks may name, and the options that hold where a submitter gives none."""
+    """A function that tasks may name, the options that hold where a submitter gives none, and the form of its states."""
 
     name: str
     function: Callable[..., Any]
     options: Options
+    form: StateForm
 
 
 class Registry:
@@ -33,9 +35,11 @@ class Registry:
         self._entries: dict[str, Registered] = {}
         self._lock = threading.Lock()
 
-    def add(self, name: str, function: Callable[..., Any], options: Options) -> Registered:
+    def add(
+        self, name: str, function: Callable[..., Any], options: Options, form: StateForm | None = None
+    ) -> Registered:
         """Registers a function; again, when its module is loaded again. Raises BadName when another has the name."""
-        entry = Registered(checked_name(name), function, options)
+        entry = Registered(checked_name(name), function, options, form or StateForm())
         with self._lock:
             known = self._entries.get(name)
             if known and not _same(known.function, function):

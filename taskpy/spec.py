@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from taskpy import errors
 from taskpy.retry import Backoff
@@ -63,6 +63,41 @@ MOVES: Mapping[State, frozenset[State]] = {
 }
 
 
+class StopReason(str):
+    """Why a task is to stop, '' where nobody said; `by` says who asked, such as `ann@web-3:4711`."""
+
+    __slots__ = ("by",)
+    by: str
+
+    def __new__(cls, reason: str = "", by: str = "") -> Self:
+        """Make one."""
+        made = super().__new__(cls, reason)
+        made.by = by
+        return made
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (str(self), self.by)
+
+
+#: What follows when a task that was asked to stop has not ended within its grace time: `Stopped` is raised inside it; or,
+#: and then, it is ended by force.
+Follows = Literal["raise", "kill"]
+#: The grace time of a stop unless another one is given, in seconds.
+GRACE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A stop that was asked for: why and by whom, and what follows after `grace` seconds from when it is heard.
+
+    Without `follows` it is only asked for, however long it takes.
+    """
+
+    reason: StopReason = field(default_factory=StopReason)
+    follows: Follows | None = None
+    grace: float = 0.0
+
+
 class Verdict(enum.Enum):
     """How one run of a task's function came out."""
 
@@ -79,7 +114,7 @@ class Outcome:
     """How one run of a task's function came out, with its value or its exception.
 
     `final` says that a failure must not be retried, whatever the options say. `delay` is what a retry asked for, in
-    seconds.
+    seconds. `note` says how a task was stopped, where that was not plain.
     """
 
     verdict: Verdict
@@ -87,10 +122,12 @@ class Outcome:
     error: BaseException | None = None
     final: bool = False
     delay: float | None = None
+    note: str = ""
 
 
 _OPTION_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
     ("delay", (int, float), "a number of seconds of at least 0"),
+    ("time_limit", (int, float), "a number of seconds of at least 0"),
     ("keep", (int, float), "a number of seconds of at least 0"),
     ("retries", (int,), "a whole number of at least 0"),
     ("restarts", (int,), "a whole number of at least 0"),
@@ -109,12 +146,13 @@ def _allowed(value: Any, kinds: tuple[type, ...]) -> bool:
 class Options:
     """How a task is to be run. None means: not given; see `over`.
 
-    `delay` and `keep` are in seconds. `retries` counts the runs after a failure, `restarts` those after a lost
+    `delay`, `time_limit` and `keep` are in seconds; an attempt that runs longer than `time_limit` is stopped. `retries` counts the runs after a failure, `restarts` those after a lost
     worker. `handover` says that a task may be begun again elsewhere when its worker drains.
     """
 
     queue: str | None = None
     delay: float | None = None
+    time_limit: float | None = None
     retries: int | None = None
     backoff: Backoff | float | None = None
     restarts: int | None = None

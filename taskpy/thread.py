@@ -6,12 +6,13 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from taskpy import call, eventloop, life, spec
-from taskpy.definition import Definition, function_of
+from taskpy.definition import Definition, function_of, time_limit_of
 from taskpy.handle import LocalHandle
 from taskpy.inside import Inside, Run
+from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import LocalLine
 from taskpy.mailbox import Inbox, LocalMailbox
-from taskpy.spec import MISSING, Outcome
+from taskpy.spec import MISSING, Outcome, Verdict, Wish
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -33,15 +34,21 @@ class ThreadLine(LocalLine):
     def __init__(self) -> None:
         super().__init__()
         self._over = threading.Event()
-        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted)
+        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted, ask=self.wish)
+        self.interrupt: Interrupt | None = None
 
-    def ask_stop(self) -> None:
+    def ask_stop(self, wish: Wish) -> None:
         """Pass the wish to stop on to the inside."""
-        self.mailbox.stop()
+        self.mailbox.stop(wish)
 
-    def deliver(self, data: Any) -> bool:
-        """Pass a message on to the inside; False when there is no room."""
-        return self.mailbox.deliver(data)
+    def deliver(self, data: Any, inbox: str | None) -> int | None:
+        """Pass a message on to the inside; its number, or None when there is no room."""
+        return self.mailbox.deliver(data, inbox)
+
+    def strike(self) -> None:
+        """Raise `Stopped` inside the function."""
+        if self.interrupt is not None:
+            self.interrupt.strike()
 
     def ended(self, outcome: Outcome) -> None:
         """Note how the function came out."""
@@ -53,7 +60,9 @@ class ThreadLine(LocalLine):
         return self._over.wait(timeout)
 
     def kill(self) -> None:
-        """A thread cannot be ended by force; it is daemonic and ends with the process."""
+        """Call the task stopped, whatever it still does: a thread cannot be ended by force."""
+        super().ended(Outcome(Verdict.STOPPED, note=call.STILL_RUNS))
+        self.mailbox.lose()
 
 
 class Task(LocalHandle[R]):
@@ -85,6 +94,7 @@ class Task(LocalHandle[R]):
     def __init__(self, func: "Callable[[Task[Any]], R]", /, *args: Any, **kwargs: Any) -> None: ...
     def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
         self._function = function_of(func)
+        self._limit = time_limit_of(func)
         call.check_arguments(self._function, args, kwargs)
         self._thread_line = ThreadLine()
         super().__init__(spec.new_id(), self._thread_line, args=args, kwargs=kwargs, begin=self._run)
@@ -100,13 +110,16 @@ class Task(LocalHandle[R]):
     def _run(self) -> None:
         life.track(self._thread_line)
         run = Run(id=self.id, args=self.args, kwargs=self.kwargs, prev=self._prev, token=f"{self.id}.1")
+        self._thread_line.limit(self._limit)
         if call.is_async(self._function):
             self._run_on_loop(run)
         else:
             threading.Thread(target=self._run_here, args=(run,), name=f"taskpy-{self.id}", daemon=True).start()
 
     def _run_here(self, run: Run) -> None:
-        self._thread_line.ended(call.run(self._function, Inside(run, self._thread_line.mailbox)))
+        line = self._thread_line
+        line.interrupt = interrupt = ThreadInterrupt()
+        line.ended(call.run(self._function, Inside(run, line.mailbox, shield=interrupt.shield), interrupt=interrupt))
 
     def _run_on_loop(self, run: Run) -> None:
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
@@ -114,7 +127,10 @@ class Task(LocalHandle[R]):
         def done(future: "Future[Outcome]") -> None:
             self._thread_line.ended(eventloop.outcome_in(future))
 
-        eventloop.local.spawn(call.run_async(self._function, inside_aio.Task(run, self._thread_line.mailbox)), done)
+        line = self._thread_line
+        line.interrupt = interrupt = CoroutineInterrupt()
+        inside = inside_aio.Task(run, line.mailbox)
+        eventloop.local.spawn(call.run_async(self._function, inside, interrupt=interrupt), done)
 
 
 # The object that a function receives is a Task too, without being built like a handle.

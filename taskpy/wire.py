@@ -15,6 +15,8 @@ SPEC_LIMIT = 4 * 1024 * 1024
 MESSAGE_LIMIT = 1024 * 1024
 #: The largest result, in bytes.
 RESULT_LIMIT = 16 * 1024 * 1024
+#: The largest state of a checkpoint, in bytes. Each checkpoint writes it as a whole.
+STATE_LIMIT = 256 * 1024
 #: The largest exception, with its traceback, in bytes.
 EXCEPTION_LIMIT = 64 * 1024
 

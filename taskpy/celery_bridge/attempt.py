@@ -13,6 +13,7 @@ from taskpy import call, errors, failure, flow, ops, pages, spec
 from taskpy.answers import Started
 from taskpy.celery_bridge import process
 from taskpy.celery_bridge.process import QUEUE
+from taskpy.contract import recv_order
 from taskpy.inside import Inside, Run
 from taskpy.mailbox import Inbox, LocalMailbox
 from taskpy.mailbox_redis import RedisMailbox
@@ -34,13 +35,14 @@ class AloneInside(CeleryInside):
     def __init__(self, request: Any) -> None:
         id = request.id or spec.new_id()
         run = Run(id=id, args=tuple(request.args or ()), kwargs=request.kwargs or {}, token=f"{id}.1")
-        super().__init__(run, LocalMailbox(Inbox(), taken=lambda: None, posted=lambda _: None))
+        super().__init__(run, LocalMailbox(Inbox(), taken=lambda _: None, posted=len))
 
-    def recv(self, block: bool = True, timeout: float | None = None) -> Any:
+    def recv(self, *order: Any, **options: Any) -> Any:
         """Find no message; raises `UsageError` where that would take for ever."""
+        inbox, block, timeout = recv_order(*order, **options)
         if block and timeout is None:
             raise errors.UsageError("called like a function, this task gets no messages; start it by delay()")
-        return super().recv(block, timeout)
+        return super().recv(inbox, block, timeout) if inbox else super().recv(block, timeout)
 
 
 class CeleryAttempt:

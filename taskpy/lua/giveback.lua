@@ -5,14 +5,14 @@
 -- needs: ready, postpone, unhold, note, finish
 local task, inbox, outbox, events, recent, queue, bell, held, later, dead = unpack(KEYS)
 local id, token, why, exception, delay = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local state, current, stop, keep, received, sent =
-  unpack(redis.call('HMGET', task, 'st', 'tok', 'stop', 'keep', 'in', 'on'))
+local values = redis.call('HMGET', task, 'st', 'tok', 'stop', unpack(LASTING))
+local state, current, stop = unpack(values, 1, 3)
 local claimed = unhold(held, id, token, state, current)
 if state == 'running' and current == token then
   if stop then
     local keys = { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead }
     local ending = exception == '' and 'stopped' or 'failed'
-    finish(keys, id, ending, exception, keep, received, sent, tonumber(ARGV[6]))
+    finish(keys, id, ending, exception, { unpack(values, 4, 7) }, tonumber(ARGV[6]))
     return 1
   end
   redis.call('HSET', task, 'st', 'queued') -- the token stays: a repeated call finds it and answers 1

@@ -9,12 +9,12 @@ for i = 2, #ARGV do
   local id, k = ARGV[i], 4 * i - 5
   local task, inbox, outbox, events = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local removed = redis.call('LREM', queue, -1, id) -- the caller has read them there, from the right
-  local state, keep, received, sent = unpack(redis.call('HMGET', task, 'st', 'keep', 'in', 'on'))
-  if removed > 0 and state == 'queued' then -- else: claimed meanwhile, or an entry that `start` would drop
+  local values = redis.call('HMGET', task, 'st', unpack(LASTING))
+  if removed > 0 and values[1] == 'queued' then -- else: claimed meanwhile, or an entry that `start` would drop
     redis.call('HSET', task, 'stop', reason)
     note(events, 'stop', reason)
     local keys = { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent }
-    finish(keys, id, 'stopped', 'purged from its queue', keep, received, sent)
+    finish(keys, id, 'stopped', 'purged from its queue', { unpack(values, 2, 5) })
     ended = ended + 1
   end
 end

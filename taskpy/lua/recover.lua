@@ -8,26 +8,28 @@ local id, wid, keep_dead = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if redis.call('HEXISTS', held, id) == 0 then return 0 end -- ended or given back meanwhile, or another caller was first
 if tonumber(redis.call('ZSCORE', lease, wid) or 0) ~= 0 then return 0 end -- the worker was not declared lost
 redis.call('HDEL', held, id)
-local state, token, stop, lost, restarts, keep, received, sent =
-  unpack(redis.call('HMGET', task, 'st', 'tok', 'stop', 'crash', 'mc', 'keep', 'in', 'on'))
+local values = redis.call('HMGET', task, 'st', 'tok', 'stop', 'crash', 'cb', 'mc', unpack(LASTING))
+local state, token, stop, lost, before, restarts = unpack(values, 1, 6)
+local used = { unpack(values, 7, 10) }
 if state == 'queued' then -- claimed, never started: that is no fault of the task
   ready(queue, bell, id, true)
   return 1
 end
 if state ~= 'running' or owner(token) ~= wid then return 0 end -- ended, or running elsewhere
 lost = (lost or 0) + 1
+local since = lost - (before or 0) -- its last checkpoint
 redis.call('HDEL', task, 'tok') -- from here on the old attempt is fenced
 redis.call('HSET', task, 'crash', lost)
 note(events, 'recover', wid)
 local keys = { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead }
 if stop then
-  finish(keys, id, 'stopped', 'its worker was lost', keep, received, sent)
-elseif lost > tonumber(restarts) then
-  finish(keys, id, 'failed', 'WorkerLost', keep, received, sent, keep_dead)
+  finish(keys, id, 'stopped', 'its worker was lost', used)
+elseif since > tonumber(restarts) then
+  finish(keys, id, 'failed', 'WorkerLost', used, keep_dead)
 else
   redis.call('HSET', task, 'st', 'queued')
   redis.call('PUBLISH', task, 'queued')
   -- once is bad luck; a task under which more than one worker fell waits 4, 8, 16... s, at most 5 minutes
-  if lost == 1 then ready(queue, bell, id, true) else postpone(later, id, math.min(1000 * 2 ^ lost, 300000)) end
+  if since == 1 then ready(queue, bell, id, true) else postpone(later, id, math.min(1000 * 2 ^ since, 300000)) end
 end
 return 1

@@ -1,7 +1,7 @@
 -- put a message into a task's inbox
 -- KEYS: task, inbox
 -- ARGV: id, prefix of the workers' channels, sender, number of the message at this sender, message, limit of the inbox
--- returns: 'ok', 'full', 'unknown', or the final state
+-- returns: its number among all messages to the task, 'full', 'unknown', or the final state
 -- needs: owner
 local task, inbox = unpack(KEYS)
 local id, prefix, sender, number, message, limit = unpack(ARGV)
@@ -10,10 +10,11 @@ local state, token, last, received, acknowledged =
   unpack(redis.call('HMGET', task, 'st', 'tok', last_of, 'in', 'ib'))
 if not state then return 'unknown' end
 if state ~= 'queued' and state ~= 'running' then return state end
-if tonumber(last or 0) >= tonumber(number) then return 'ok' end -- accepted before
+local counted, known_as = string.match(last or '', '^(%d+) (%d+)$')
+if tonumber(counted or 0) >= tonumber(number) then return tonumber(known_as) end -- accepted before
 received = tonumber(received or 0)
 if received - (acknowledged or 0) >= tonumber(limit) then return 'full' end
-redis.call('HSET', task, last_of, number, 'in', received + 1)
+redis.call('HSET', task, last_of, number .. ' ' .. received + 1, 'in', received + 1)
 redis.call('RPUSH', inbox, message)
 if state == 'running' then redis.call('PUBLISH', prefix .. owner(token), id .. ' ' .. received + 1) end
-return 'ok'
+return received + 1

@@ -1,22 +1,26 @@
 -- end tasks, any number of one worker
 -- KEYS: held, dead, (task, inbox, outbox, events, recent)...
--- ARGV: keep ms of dead letters, then per task: id, token, state, result or exception, keep ms ('' = as submitted)
+-- ARGV: keep ms of dead letters, then per task: id, token, state, result or exception, keep ms ('' = as submitted),
+--   messages it has taken as text ('' = none were sent)
 -- returns: per task 1 ended so (now or before), 0 fenced
 -- needs: unhold, finish
 local held, dead, keep_dead = KEYS[1], KEYS[2], tonumber(ARGV[1])
 local answers = {}
 for n = 1, (#KEYS - 2) / 5 do
   local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n - 2, 5 * n + 2)
-  local id, token, ending, value, keep_now = unpack(ARGV, 5 * n - 3, 5 * n + 1)
-  local state, current, keep, received, sent = unpack(redis.call('HMGET', task, 'st', 'tok', 'keep', 'in', 'on'))
+  local id, token, ending, value, keep_now, taken = unpack(ARGV, 6 * n - 4, 6 * n + 1)
+  local values = redis.call('HMGET', task, 'st', 'tok', unpack(LASTING))
+  local state, current = unpack(values, 1, 2)
+  local used = { unpack(values, 3, 6) }
   if state == 'running' and current == token then
     redis.call('HDEL', held, id) -- the first write frees memory, so it works at maxmemory
     if keep_now ~= '' then
-      keep = keep_now
-      redis.call('HSET', task, 'keep', keep)
+      used[1] = keep_now
+      redis.call('HSET', task, 'keep', keep_now)
     end
+    if taken ~= '' then redis.call('HSET', task, 'seen', 'end ' .. taken) end
     local keys = { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead }
-    finish(keys, id, ending, value, keep, received, sent, keep_dead)
+    finish(keys, id, ending, value, used, keep_dead)
     answers[n] = 1
   else
     answers[n] = current == token and state ~= 'queued' and 1 or 0 -- an ended task keeps its token

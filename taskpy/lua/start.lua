@@ -1,8 +1,8 @@
 -- start claimed tasks, any number of one claim
 -- KEYS: held, (task)...
 -- ARGV: token, then the ids
--- returns: per id {queue, spec, attempts, retries, unknowns, lost, acknowledged, received, sent, stop?}, or 0: not mine
--- needs: now, unhold
+-- returns: per id what `brief` answers, or 0: not mine
+-- needs: now, unhold, brief
 local held, token = KEYS[1], ARGV[1]
 local ids, answers, started = { unpack(ARGV, 2) }, {}, now()
 local claimed = redis.call('HMGET', held, '#', unpack(ids))
@@ -10,8 +10,8 @@ local closed = not claimed[1] or tonumber(claimed[1]) >= 9007199254740991 -- thi
 redis.call('HDEL', held, '') -- a no-op, see agree
 for i, id in ipairs(ids) do
   local task = KEYS[i + 1]
-  local state, current, queue, spec, attempts, retries, unknowns, lost, acknowledged, received, sent, stop =
-    unpack(redis.call('HMGET', task, 'st', 'tok', 'q', 'spec', 'att', 'ret', 'unk', 'crash', 'ib', 'in', 'on', 'stop'))
+  local values = redis.call('HMGET', task, 'st', 'tok', 'att', unpack(BRIEF))
+  local state, current, attempts = unpack(values, 1, 3)
   local mine = not closed and claimed[i + 1] == token
   if mine and state == 'queued' then
     attempts = (attempts or 0) + 1
@@ -21,9 +21,6 @@ for i, id in ipairs(ids) do
     mine = false
     unhold(held, id, token, state, current)
   end
-  answers[i] = mine and {
-    queue or '', spec or '', attempts, retries or 0, unknowns or 0, lost or 0,
-    acknowledged or 0, received or 0, sent or 0, stop and 1 or 0,
-  } or 0
+  answers[i] = mine and brief({ unpack(values, 4, 18) }, attempts, started) or 0
 end
 return answers

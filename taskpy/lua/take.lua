@@ -2,13 +2,13 @@
 -- KEYS: held, task, queue, later
 -- ARGV: id, number of the claim, token, restarts
 -- returns: as a row of `start`; or its state, 'unknown', 'refused' (not known, declared lost) or 'again' (a late copy)
--- needs: now
+-- needs: now, brief
 local held, task, queue, later = unpack(KEYS)
 local id, number, token, restarts = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local last = tonumber(redis.call('HGET', held, '#'))
 if not last or last >= 9007199254740991 then return 'refused' end
-local state, current, name, spec, attempts, retries, unknowns, lost, acknowledged, received, sent, stop =
-  unpack(redis.call('HMGET', task, 'st', 'tok', 'q', 'spec', 'att', 'ret', 'unk', 'crash', 'ib', 'in', 'on', 'stop'))
+local values = redis.call('HMGET', task, 'st', 'tok', 'att', unpack(BRIEF))
+local state, current, attempts = unpack(values, 1, 3)
 if not state then return 'unknown' end
 if number > last then
   redis.call('ZREM', later, id) -- also the first write, see agree
@@ -24,7 +24,4 @@ if number > last then
 elseif not (state == 'running' and current == token) then
   return 'again'
 end
-return {
-  name, spec, attempts, retries or 0, unknowns or 0, lost or 0,
-  acknowledged or 0, received or 0, sent or 0, stop and 1 or 0,
-}
+return brief({ unpack(values, 4, 18) }, attempts, now())

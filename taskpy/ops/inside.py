@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from taskpy import spec as specs
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted
+from taskpy.taken import Taken
 
 
 def adopt(keys: Keys, *, id: str, token: str, restarts: int | None = None, keep: float | None = None) -> Op[bool]:
@@ -23,16 +24,24 @@ def mark(
     *,
     id: str,
     token: str,
-    acknowledged: int,
+    number: int = 0,
+    acknowledged: Taken | None = None,
+    state: bytes | None = None,
     sent: int,
     messages: Sequence[bytes] = (),
     limit: int = specs.OUTBOX_LIMIT,
 ) -> Op[bool]:
-    """Acknowledge messages and send messages, in one fenced step; False: fenced.
+    """Acknowledge messages, with or without the state of a checkpoint, and send messages, in one fenced step.
 
-    `acknowledged` counts all inbox messages that are done with, `sent` all outbox messages before these (at most
-    1000), so a repeated call adds nothing.
+    `number` counts the acknowledgements in the life of the task from 1, 0 is none; `acknowledged` are all inbox
+    messages that are done with. `sent` counts the outbox messages before these (at most 1000). So a repeated call, or an
+    old one that comes late, adds nothing. False: fenced.
     """
-    return scripted(
-        "mark", [keys.task(id), keys.inbox(id), keys.outbox(id)], [token, acknowledged, sent, limit, *messages], bool
-    )
+    done = acknowledged or Taken()
+    args: list[Arg] = [token, number, done.upto, done.ranges(), int(state is not None), state or b"", sent, limit]
+    return scripted("mark", [keys.task(id), keys.inbox(id), keys.outbox(id)], [*args, *messages], bool)
+
+
+def seen(keys: Keys, *, id: str, token: str, question: int, taken: Taken) -> Op[bool]:
+    """Answer `inquire`: these messages the task has taken; False: fenced."""
+    return scripted("seen", [keys.task(id)], [token, question, taken.dump()], bool)

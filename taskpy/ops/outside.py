@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Mail, text
+from taskpy.answers import Agreement, Mail, Receipt, Standing, text
 from taskpy.keys import Keys
-from taskpy.ops.op import Op, ms, plain, scripted, task_keys
-from taskpy.spec import State
+from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys
+from taskpy.spec import Follows
 
 #: The version of what taskpy keeps in Redis. A worker refuses a namespace of another version.
 VERSION = 1
@@ -71,33 +71,48 @@ def locate(keys: Keys, *, id: str) -> Op[str | None]:
     return plain("locate", ["HGET", keys.task(id), "q"], lambda answer: None if answer is None else text(answer))
 
 
-def status(keys: Keys, *, id: str) -> Op[tuple[State, bytes | None] | None]:
-    """Read a task's state, with its result when it succeeded and its exception when it failed; None: no such task."""
-
-    def decode(row: Any) -> tuple[State, bytes | None] | None:
-        if row[0] is None:
-            return None
-        state = State(text(row[0]))
-        return state, row[1] if state is State.SUCCEEDED else row[2] if state is State.FAILED else None
-
-    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc"], decode)
+def status(keys: Keys, *, id: str) -> Op[Standing | None]:
+    """Read where a task stands, and what came of it; None: no such task."""
+    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc", "stop", "by"], Standing.of)
 
 
-def stop(keys: Keys, *, id: str, queue: str, reason: str = "") -> Op[str]:
-    """Ask a task to stop; the first reason counts, its first 500 characters.
+def stop(
+    keys: Keys, *, id: str, queue: str, reason: str = "", by: str = "", follows: Follows | None = None, grace: float = 0
+) -> Op[str]:
+    """Ask a task to stop; the first reason counts, its first 500 characters, and `by` (a word) who gave it.
 
+    `follows` says what happens when it has not ended within `grace` seconds; asked again, that can only become stricter.
     Answers 'unknown', 'stopping', or a final state.
     """
-    args = [id, keys.worker(""), reason[:_REASON_LENGTH]]
+    args: list[Arg] = [id, keys.worker(""), reason[:_REASON_LENGTH], by, follows or "", ms(grace)]
     return scripted("stop", [*task_keys(keys, id, queue), keys.later()], args, text)
 
 
-def send(keys: Keys, *, id: str, sender: str, number: int, body: bytes, limit: int = specs.INBOX_LIMIT) -> Op[str]:
+def send(
+    keys: Keys, *, id: str, sender: str, number: int, body: bytes, limit: int = specs.INBOX_LIMIT
+) -> Op[int | str]:
     """Put a message into a task's inbox; `sender` numbers its messages from 1.
 
-    Answers 'ok', 'full', 'unknown' or the final state of an ended task.
+    Answers its number among all messages to the task, or 'full', 'unknown' or the final state of an ended task.
     """
-    return scripted("send", [keys.task(id), keys.inbox(id)], [id, keys.worker(""), sender, number, body, limit], text)
+
+    def decode(answer: Any) -> int | str:
+        return answer if isinstance(answer, int) else text(answer)
+
+    return scripted("send", [keys.task(id), keys.inbox(id)], [id, keys.worker(""), sender, number, body, limit], decode)
+
+
+def receipt(keys: Keys, *, id: str) -> Op[Receipt | None]:
+    """Read which of its messages a task has taken, as far as its worker has said; None: no such task."""
+    return plain("receipt", ["HMGET", keys.task(id), "st", "ib", "ibx", "seen"], Receipt.of)
+
+
+def inquire(keys: Keys, *, id: str) -> Op[int]:
+    """Ask the worker of a running task which messages the task has taken: a `Receipt` with this number is its answer.
+
+    Answers 0 when the task does not run.
+    """
+    return scripted("inquire", [keys.task(id)], [id, keys.worker("")], int)
 
 
 def receive(keys: Keys, *, id: str, index: int, count: int) -> Op[Mail]:

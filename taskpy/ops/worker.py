@@ -9,6 +9,7 @@ from taskpy.answers import Due, Heartbeat, Held, Started, text, texts
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys, token_of
 from taskpy.spec import State
+from taskpy.taken import Taken
 
 
 def join(keys: Keys, *, wid: str, lease: float, info: bytes = b"") -> Op[bool]:
@@ -131,7 +132,8 @@ def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = spe
 class Ending:
     """How a task ends: `value` is its result when it succeeded, else its exception.
 
-    `keep` is how long it is kept, in seconds; None: as it was submitted.
+    `keep` is how long it is kept, in seconds; None: as it was submitted. `taken` are the messages it has taken; None: none
+    were sent to it.
     """
 
     id: str
@@ -140,6 +142,7 @@ class Ending:
     state: State
     value: bytes
     keep: float | None = None
+    taken: Taken | None = None
 
 
 def settle(
@@ -149,7 +152,8 @@ def settle(
     per_task = [key for e in endings for key in task_keys(keys, e.id, e.queue)]
     args: list[Arg] = [ms(keep_dead)]
     for e in endings:
-        args += [e.id, e.token, e.state, e.value, "" if e.keep is None else ms(e.keep)]
+        keep = "" if e.keep is None else ms(e.keep)
+        args += [e.id, e.token, e.state, e.value, keep, "" if e.taken is None else e.taken.dump()]
     return scripted("settle", [keys.held(wid), keys.dead(), *per_task], args, lambda answer: [bool(a) for a in answer])
 
 

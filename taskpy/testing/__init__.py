@@ -7,7 +7,7 @@ pip install 'taskpy[test]'
 from taskpy.testing.clock import Clock
 from taskpy.testing.drain import DrainError, DrainTimeout
 from taskpy.testing.sessions import Session, session
-from taskpy.testing.stand_in import AsyncStandIn, StandIn
+from taskpy.testing.stand_in import AsyncStandIn, StandIn, To
 from taskpy.testing.submissions import Submitted
 
-__all__ = ["AsyncStandIn", "Clock", "DrainError", "DrainTimeout", "Session", "StandIn", "Submitted", "session"]
+__all__ = ["AsyncStandIn", "Clock", "DrainError", "DrainTimeout", "Session", "StandIn", "Submitted", "To", "session"]

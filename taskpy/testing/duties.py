@@ -41,7 +41,7 @@ class Duties:
         self._space = space
         space.broker.run(ops.join(space.keys, wid=wid, lease=lease))
         self.settler = RememberingSettler(space, wid)
-        self.executor = Executor(config, space, self.settler)
+        self.executor = Executor(config, space, wid, self.settler)
         self._claimer = Claimer(config, space, wid, self.executor)
         self._promoter = Promoter(space, lease, Recoverer(space, lease))
         self._listener = Listener(space, wid, self.executor)
@@ -70,6 +70,7 @@ class Duties:
     def settle(self, seconds: float) -> list[str]:
         """Wait at most so long for something that runs to end, and tell Redis; the ids of what has ended."""
         before = self.executor.held()
+        self.executor.enforcer.tick()
         self.settler.tick(min(seconds, TURN_SECONDS))
         after = self.executor.held()
         return [id for id in before if id not in after]

@@ -4,15 +4,14 @@ Nothing runs in the background and nothing waits. What the function may receive 
 kept.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from taskpy import codec, errors, flow, inside_aio, spec
 from taskpy.inside import Inside, Run
-from taskpy.mailbox import Received
+from taskpy.mailbox import Inbox, Received, Stored
 from taskpy.nudge import Nudge
-from taskpy.spec import MISSING
+from taskpy.spec import MISSING, StopReason, Wish
 
 #: How often a function may look whether it is to stop, when the test does not say when: then it is a loop for ever.
 LOOKS_LIMIT = 100_000
@@ -21,43 +20,77 @@ LOOKS_LIMIT = 100_000
 class _Script:
     """A mailbox with a beginning and an end: when its messages are read, or it was looked at often enough, it stops."""
 
-    def __init__(self, inbox: Iterable[Any], stop_after: int | None) -> None:
+    resumable: bool | None = None
+
+    def __init__(self, inbox: Iterable[Any], stop_after: int | None, state: Any) -> None:
         self.nudge = Nudge()
-        self.stopping = False
+        self.wish: Wish | None = None
         self.draining = False
         self.lost = False
         self.sent: list[Any] = []
-        self._inbox = deque(_carried(message) for message in inbox)
+        self.states: list[Any] = []
+        self._inbox = Inbox()
+        for message in inbox:
+            to, data = message if isinstance(message, To) else (None, message)
+            self._inbox.offer(_carried(data), to)
+        self._state = state
         self._stop_after = stop_after
         self._looks = 0
 
-    def take(self) -> flow.Flow[Received | None]:
+    def take(self, inbox: str | None) -> flow.Flow[Received | None]:
         """The next message. After the last one the task is asked to stop: nobody will send another."""
-        if self._inbox:
-            return flow.just(Received(self._inbox.popleft()))
-        self.stopping = True
+        message = self._inbox.take(inbox)
+        if message is not None:
+            return flow.just(Received(message.data))
+        self._stop("the test has no more messages")
         self.nudge.give()  # it has just looked, and would wait for this
         return flow.just(None)
 
-    def post(self, data: Any) -> flow.Flow[None]:
+    def post(self, data: Any) -> flow.Flow[int]:
         """Keep what was sent."""
         self.sent.append(_carried(data))
+        return flow.just(len(self.sent))
+
+    def restore(self) -> Stored | None:
+        """The last state: the one that was given beforehand, or that the function has stored."""
+        state = self.states[-1] if self.states else self._state
+        return None if state is None else Stored(_kept(state), 1)
+
+    def checkpoint(self, state: Any, version: int, messages: Sequence[Any]) -> flow.Flow[None]:
+        """Keep the state and what was sent."""
+        del version
+        self.states.append(_kept(state))
+        self.sent += [_carried(data) for data in messages]
         return flow.just(None)
 
     def ask_stop(self, reason: str | None) -> flow.Flow[None]:
         """Ask this very task to stop."""
-        del reason
-        self.stopping = True
+        self._stop(reason or "")
         return flow.just(None)
 
     def look(self) -> bool:
         """Whether the task is to stop, asked once more."""
         if self._looks == self._stop_after:
-            self.stopping = True
+            self._stop("the test stops it")
         if self._looks == LOOKS_LIMIT:
             raise errors.UsageError(f"it has looked {LOOKS_LIMIT} times whether it is to stop; give it stop_after=")
         self._looks += 1
-        return self.stopping
+        return self.wish is not None
+
+    def _stop(self, reason: str) -> None:
+        self.wish = self.wish or Wish(StopReason(reason, "the test"))
+
+
+class To(NamedTuple):
+    """A message of a stand-in's `inbox` that is for a named one: `To("steer", data)`."""
+
+    inbox: str
+    data: Any
+
+
+def _kept(state: Any) -> Any:
+    """The state as a checkpoint gives it back; raises `NotSendable` or `TooLarge` as there."""
+    return codec.load_state(codec.dump_state(state, 1))[0]
 
 
 def _carried(data: Any) -> Any:
@@ -74,6 +107,12 @@ class _Scripted:
     def sent(self) -> list[Any]:
         """What the function has sent so far."""
         found: list[Any] = self._mailbox.sent
+        return found
+
+    @property
+    def states(self) -> list[Any]:
+        """What the function's checkpoints have stored so far."""
+        found: list[Any] = self._mailbox.states
         return found
 
     def stopped(self) -> bool:
@@ -98,9 +137,10 @@ def _run(args: Iterable[Any], kwargs: Mapping[str, Any] | None, attempt: int, pr
 class StandIn(_Scripted, Inside):
     """The task for a plain function: give it as the first argument.
 
-    `inbox` is what `recv` and `for` give; behind the last message the task is asked to stop. `stop_after` asks it to
-    stop after it has looked so often, by `stopped()` or `sleep()`. `sleep` returns at once. `sent` is what the function
-    sent. `args` and `kwargs` are for a function that reads them from its task.
+    `inbox` is what `recv` and `for` give, `To(name, data)` what is for a named one; behind the last message the task is
+    asked to stop. `stop_after` asks it to stop after it has looked so often, by `stopped()` or `sleep()`. `sleep` returns
+    at once. `state` is what `t.state` finds. `sent` is what the function sent, `states` what its checkpoints stored.
+    `args` and `kwargs` are for a function that reads them from its task.
     """
 
     def __init__(
@@ -112,8 +152,9 @@ class StandIn(_Scripted, Inside):
         kwargs: Mapping[str, Any] | None = None,
         attempt: int = 1,
         prev: Any = MISSING,
+        state: Any = None,
     ) -> None:
-        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after))
+        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after, state))
 
     def sleep(self, seconds: float) -> bool:
         """Do not sleep; False when the task is to stop."""
@@ -133,8 +174,9 @@ class AsyncStandIn(_Scripted, inside_aio.Task):
         kwargs: Mapping[str, Any] | None = None,
         attempt: int = 1,
         prev: Any = MISSING,
+        state: Any = None,
     ) -> None:
-        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after))
+        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after, state))
 
     async def sleep(self, seconds: float) -> bool:
         """Do not sleep; False when the task is to stop."""

@@ -34,6 +34,8 @@ LEASE = 15.0
 #: What a verb gets when the test does not say it.
 DEFAULTS = {"queue": "q", "queues": ["q"], "name": "module.function", "spec": b"spec", "lease": LEASE, "wid": "w1"}
 DEFAULTS |= {"id": "a", "number": 1, "count": 1, "start": 0}
+#: ... by this verb, in which a word means something else.
+OTHER_DEFAULTS = {"mark": {"number": 0}}
 
 #: In front of each script on fakeredis: every key is declared, and the first write frees memory where it must.
 GUARD = """
@@ -73,7 +75,8 @@ class Rig:
         """The op of that name, filled up with the defaults."""
         make = getattr(ops, verb, None) or getattr(pages, verb)
         wanted = inspect.signature(make).parameters
-        return make(self.keys, **{k: v for k, v in DEFAULTS.items() if k in wanted} | given)
+        defaults = DEFAULTS | OTHER_DEFAULTS.get(verb, {})
+        return make(self.keys, **{k: v for k, v in defaults.items() if k in wanted} | given)
 
     def run(self, op: Any) -> Any:
         """Run the op, with what stands in front of its script here."""

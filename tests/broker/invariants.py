@@ -1,9 +1,13 @@
-"""What must hold after every step, whatever was called, in whatever order, however late (I1 to I8)."""
+"""What must hold after every step, whatever was called, in whatever order, however late (I1 to I8, I14)."""
 
 from typing import Any
 
+from taskpy.taken import Taken
+
 FINAL = {b"succeeded", b"failed", b"stopped"}
 CLOSED = 9007199254740991
+#: What follows a stop, the stricter the later.
+FOLLOWS = [None, b"raise", b"kill"]
 
 
 class Observer:
@@ -14,6 +18,9 @@ class Observer:
         self.ends: dict[bytes, Any] = {}
         self.tokens: dict[tuple[bytes, bytes], bytes] = {}
         self.lost: set[bytes] = set()
+        self.marks: dict[bytes, tuple[int, int, int]] = {}
+        self.stops: dict[bytes, tuple[Any, Any]] = {}
+        self.strictness: dict[bytes, tuple[int, float]] = {}
         self.ended: set[str] = set()  # the keys of ended tasks, which are not read each time
 
     def check(self, *, all: bool = False) -> None:
@@ -60,6 +67,35 @@ class Observer:
             assert id not in self.ends, f"I7: {id!r} had ended, and lives again"
             received, acknowledged = int(task.get(b"in", 0)), int(task.get(b"ib", 0))
             assert len(inbox) == received - acknowledged >= 0, f"I8: the inbox of {id!r} does not match its counters"
+            ranges = task.get(b"ibx", b"").decode()
+            beyond = Taken.load(f"{acknowledged} {ranges}").beyond
+            assert all(acknowledged < n <= received for n in beyond), f"I8: {id!r} has taken what it cannot have: {ranges}"
+            assert acknowledged + 1 not in beyond, f"I8: {id!r} keeps a message that it is done with: {ranges}"
+        self._check_marks(id, task)
+        self._check_stop(id, task)
         if task[b"st"] == b"running":
             begun = self.tokens.setdefault((id, task[b"tok"]), task[b"started"])
             assert begun == task[b"started"], f"I6: {task[b'tok']!r} has started {id!r} twice"
+
+    def _check_marks(self, id: bytes, task: Any) -> None:
+        number, acknowledged, state = (int(task.get(field, 0)) for field in (b"ck", b"ib", b"cp"))
+        before = self.marks.get(id, (0, 0, 0))
+        assert number >= before[0], f"I8: the marks of {id!r} go back from {before[0]} to {number}"
+        assert acknowledged >= before[1], f"I8: {id!r} takes back what it has acknowledged"
+        assert number > before[0] or (acknowledged, state) in (before[1:], (before[1], 0)), f"I8: no mark of {id!r}"
+        if task[b"st"] in FINAL:  # the states of the walk are numbers that grow
+            assert b"cp" not in task or task[b"st"] == b"failed", f"I8: {id!r} has ended and keeps its state"
+        else:
+            assert state >= before[2], f"I8: the state of {id!r} goes back from {before[2]} to {state}"
+        self.marks[id] = number, acknowledged, state
+        assert int(task.get(b"cb", 0)) <= int(task.get(b"crash", 0)), f"I8: {id!r} counts workers that it has not lost"
+
+    def _check_stop(self, id: bytes, task: Any) -> None:
+        asked = task.get(b"stop"), task.get(b"by")
+        before = self.stops.get(id, (None, None))
+        assert before[0] is None or asked == before, f"I14: the stop of {id!r} was {before}, and is {asked}"
+        self.stops[id] = asked
+        rank, deadline = FOLLOWS.index(task.get(b"then")), float(task.get(b"until", "inf"))
+        strict, until = self.strictness.get(id, (0, float("inf")))
+        assert rank >= strict and deadline <= until, f"I14: the stop of {id!r} has become milder"  # noqa: PT018 - one rule
+        self.strictness[id] = rank, deadline

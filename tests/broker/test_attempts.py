@@ -5,6 +5,7 @@ import time
 import pytest
 
 from taskpy import ops, spec
+from taskpy.answers import Standing
 from taskpy.spec import State
 
 
@@ -25,7 +26,7 @@ def test_settle_ends_a_task(rig, state):
     assert task.state is state
     assert task.result == (b"value" if state is State.SUCCEEDED else None)
     assert task.exception == (b"value" if state is State.FAILED else None)
-    assert rig.status() == (state, None if state is State.STOPPED else b"value")
+    assert rig.status() == Standing(state, b"value", None)
     assert abs(task.ended - time.time()) < 60
     assert rig.held().tokens == {}
     assert rig.recent(count=9) == ["a"]
@@ -47,8 +48,8 @@ def test_many_are_settled_in_one_call(rig):
     stranger = ops.Ending("nobody", "q", "w1.1", State.SUCCEEDED, b"")
 
     assert rig.twice("settle", endings=[*endings, stranger]) == ([True, True, True, False],) * 2
-    assert rig.status(id="a") == (State.SUCCEEDED, b"a")
-    assert rig.status(id="b") == (State.FAILED, b"b")
+    assert rig.status(id="a") == Standing(State.SUCCEEDED, b"a", None)
+    assert rig.status(id="b") == Standing(State.FAILED, b"b", None)
     assert rig.recent(queue="of-c", count=9) == ["c"]
 
 
@@ -140,7 +141,7 @@ def test_a_time_without_end_is_a_long_time(rig):
 def test_everything_of_an_ended_task_expires(rig):
     token = rig.running(keep=60)
     rig.send(sender="s", number=1, body=b"in")
-    rig.mark(token=token, acknowledged=0, sent=0, messages=[b"out"])
+    rig.mark(token=token, sent=0, messages=[b"out"])
     rig.stop(reason="enough")
     rig.settle_one("a", token)
 

@@ -4,9 +4,12 @@ import pytest
 
 from taskpy import errors
 from taskpy.keys import Keys
+from taskpy.spec import State
 from tests.broker import test_attempts as attempts
+from tests.broker import test_checkpoints as checkpoints
 from tests.broker import test_messages as messages
 from tests.broker import test_queues as queues
+from tests.broker import test_receipts as receipts
 from tests.broker import test_recover as recovers
 from tests.broker import test_stop as stops
 from tests.broker import test_submit as submits
@@ -101,7 +104,7 @@ CONTROLS = {
     ),
     "messages are not numbered": (
         "send",
-        "tonumber(last or 0) >= tonumber(number)",
+        "tonumber(counted or 0) >= tonumber(number)",
         "false",
         messages.test_a_message_sent_twice_arrives_once,
     ),
@@ -131,13 +134,13 @@ CONTROLS = {
     ),
     "a purge does not look whether the task waits": (
         "purge",
-        "removed > 0 and state == 'queued'",
-        "state == 'queued'",
+        "removed > 0 and values[1] == 'queued'",
+        "values[1] == 'queued'",
         queues.test_only_what_waits_is_ended,
     ),
     "a purge does not look whether the task has ended": (
         "purge",
-        "removed > 0 and state == 'queued'",
+        "removed > 0 and values[1] == 'queued'",
         "removed > 0",
         queues.test_an_entry_of_an_ended_task_goes_too,
     ),
@@ -152,6 +155,82 @@ CONTROLS = {
         "if not last or last >= 9007199254740991 then",
         "if not last then",
         takes.test_a_worker_that_is_not_known_or_lost_takes_nothing,
+    ),
+    "a late mark is not noticed": (
+        "mark",
+        "if number > tonumber(last or 0) then",
+        "if number > 0 then",
+        checkpoints.test_a_late_copy_of_a_checkpoint_changes_nothing,
+    ),
+    "a mark takes back what was acknowledged": (
+        "mark",
+        "math.max(acknowledged, math.min(done, received))",
+        "math.min(done, received)",
+        checkpoints.test_a_task_that_knows_of_less_than_redis_takes_nothing_back,
+    ),
+    "a mark acknowledges what was never sent": (
+        "mark",
+        "math.max(acknowledged, math.min(done, received))",
+        "math.max(acknowledged, done)",
+        checkpoints.test_a_task_that_knows_of_more_messages_than_redis_loses_none,
+    ),
+    "no fence for a mark": (
+        "mark",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        lambda rig: checkpoints.test_a_checkpoint_is_fenced(rig, "lost"),
+    ),
+    "every lost worker counts": (
+        "recover",
+        "lost - (before or 0)",
+        "lost",
+        checkpoints.test_lost_workers_are_counted_since_the_last_checkpoint,
+    ),
+    "every mark is progress": (
+        "mark",
+        "if with_state then redis.call('HSET', task, 'cp', ARGV[6], 'cb', lost or 0) end",
+        "redis.call('HSET', task, 'cp', ARGV[6], 'cb', lost or 0)",
+        lambda rig: checkpoints.test_only_a_checkpoint_says_that_it_has_come_further(rig, "an acknowledgement"),
+    ),
+    "a state stays after the end": (
+        "settle",
+        "redis.call('HDEL', keys.task, 'cp')",
+        "",
+        lambda rig: checkpoints.test_only_a_failed_task_keeps_its_state(rig, State.SUCCEEDED),
+    ),
+    "no fence for an answer": (
+        "seen",
+        "if state ~= 'running' or current ~= ARGV[1] then return 0 end",
+        "if not state then return 0 end",
+        lambda rig: receipts.test_an_answer_is_fenced(rig, "running elsewhere"),
+    ),
+    "an answer does not look whether the task runs": (
+        "seen",
+        "if state ~= 'running' or current ~= ARGV[1] then return 0 end",
+        "if current ~= ARGV[1] then return 0 end",
+        lambda rig: receipts.test_an_answer_is_fenced(rig, "ended"),
+    ),
+    "a stop can become milder": (
+        "stop",
+        "known == 'kill' and known or follows",
+        "follows",
+        lambda rig: stops.test_asked_again_it_can_only_become_stricter(
+            rig, ("kill", 60.0), ("raise", 60.0), ("kill", 60.0)
+        ),
+    ),
+    "a stop can be put off": (
+        "stop",
+        "math.min(deadline or math.huge, now() + grace)",
+        "now() + grace",
+        lambda rig: stops.test_asked_again_it_can_only_become_stricter(
+            rig, ("kill", 30.0), ("kill", 60.0), ("kill", 30.0)
+        ),
+    ),
+    "the last to ask counts": (
+        "stop",
+        "if not asked then",
+        "if true then",
+        stops.test_who_asked_and_why_stays_as_it_was_first,
     ),
     "an event is written each time": (
         "stop",
@@ -198,6 +277,11 @@ def test_the_guard_notices_a_key_that_is_not_declared(fake_rig):
         "messages are not numbered",
         "outgoing messages have no place",
         "an event is written each time",
+        "a late mark is not noticed",
+        "no fence for a mark",
+        "a state stays after the end",
+        "a stop can be put off",
+        "the last to ask counts",
     ],
 )
 def test_without_the_safety_a_walk_ends_badly(fake_rig, name):

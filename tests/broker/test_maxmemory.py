@@ -5,7 +5,9 @@ import contextlib
 import pytest
 
 from taskpy import errors, ops, pages
-from taskpy.spec import State
+from taskpy.answers import Standing
+from taskpy.spec import State, StopReason
+from taskpy.taken import Taken
 
 
 @contextlib.contextmanager
@@ -31,7 +33,7 @@ def test_what_brings_something_in_is_refused_and_writes_nothing(real_rig):
             ("submit", {"id": "c", "delay": 60.0}),
             ("revive", {"id": "b", "new_id": "c"}),
             ("send", {"sender": "s", "number": 1, "body": b"m"}),
-            ("mark", {"token": token, "acknowledged": 0, "sent": 0, "messages": [b"m"]}),
+            ("mark", {"token": token, "sent": 0, "messages": [b"m"]}),
         ]:
             with pytest.raises(errors.Busy):
                 rig.run(rig.op(verb, **given))
@@ -61,7 +63,7 @@ def test_a_whole_life_goes_on(real_rig):
         ids = ["succeeds", "retries", "stops"]
         assert [started.token for started in rig.start(number=2, ids=ids)] == ["w1.2"] * 3
         assert rig.adopt(id="succeeds", token="w1.2", restarts=9, keep=9.0) is True
-        assert rig.mark(id="succeeds", token="w1.2", acknowledged=1, sent=0) is True
+        assert rig.mark(id="succeeds", token="w1.2", number=1, acknowledged=Taken(1), sent=0) is True
         assert rig.stop(id="stops", reason="enough") == "stopping"
         assert rig.stop(id="queued") == "stopped"
         assert rig.heartbeat(tasks=[("succeeds", "w1.2")]).held == 3
@@ -74,7 +76,7 @@ def test_a_whole_life_goes_on(real_rig):
         for op in (rig.op("look", id="stops"), pages.queued(rig.keys, queue="q", start=0, count=9)):
             assert rig.run(op)
     ids = ("succeeds", "retries", "stops", "queued", "delayed", "paused", "purged")
-    assert {id: rig.status(id=id)[0].value for id in ids} == {
+    assert {id: rig.status(id=id).state.value for id in ids} == {
         "paused": "queued",
         "purged": "stopped",
         "succeeds": "succeeded",
@@ -123,8 +125,8 @@ def test_what_a_lost_worker_held_is_given_back(real_rig):
         assert rig.lose(sure=True) == []
         assert rig.forget(ids=["fails"]) == 1
     assert rig.queued(count=9) == ["again", "claimed"]  # what is given back last is served next
-    assert rig.status(id="fails") == (State.FAILED, b"WorkerLost")
-    assert rig.status(id="stops") == (State.STOPPED, None)
+    assert rig.status(id="fails") == Standing(State.FAILED, b"WorkerLost", None)
+    assert rig.status(id="stops") == Standing(State.STOPPED, b"its worker was lost", StopReason())
     assert [id for id, _ in rig.delayed(count=9)] == ["waits"]
 
 
@@ -133,8 +135,49 @@ def test_a_task_that_acknowledges_may_send_at_the_same_time(real_rig):
     real_rig.send(sender="s", number=1, body=b"m")
 
     with full(real_rig):
-        assert real_rig.mark(token=token, acknowledged=1, sent=0, messages=[b"answer"]) is True
+        assert real_rig.mark(token=token, number=1, acknowledged=Taken(1), sent=0, messages=[b"answer"]) is True
     assert real_rig.receive(index=0, count=9).messages == [b"answer"]
+
+
+def test_a_task_may_checkpoint_and_send_at_the_same_time(real_rig):
+    token = real_rig.running()
+    real_rig.send(sender="s", number=1, body=b"m")
+
+    with full(real_rig):
+        for number in (1, 2):  # the second acknowledges nothing
+            assert real_rig.mark(
+                token=token, number=number, acknowledged=Taken(1), state=b"x" * 10_000, sent=number - 1, messages=[b"m"]
+            )
+        assert real_rig.mark(token=token, number=3, acknowledged=Taken(1, [3]), sent=2) is True
+    assert real_rig.receive(index=0, count=9).messages == [b"m"] * 2
+    assert real_rig.start(ids=["a"])[0].checkpoint == b"x" * 10_000
+
+
+def test_a_task_with_a_checkpoint_ends(real_rig):
+    rig = real_rig
+    rig.join()
+    ends = {"succeeds": State.SUCCEEDED, "fails": State.FAILED, "stops": State.STOPPED}
+    for number, id in enumerate(ends, 1):
+        rig.submit(id=id)
+        rig.begun(id, number=number)
+        rig.mark(id=id, token=f"w1.{number}", number=1, state=b"state", sent=0)
+
+    with full(rig):
+        for number, (id, state) in enumerate(ends.items(), 1):
+            assert rig.settle_one(id, f"w1.{number}", state, taken=Taken(3, [5])) is True
+    assert [id for id in ends if "cp" in rig.fields(id)] == ["fails"]
+
+
+def test_a_stop_and_what_was_taken_are_told(real_rig):
+    rig = real_rig
+    token = rig.running()
+
+    with full(rig):
+        assert rig.stop(reason="x" * 500, by="ann", follows="kill", grace=60.0) == "stopping"
+        assert rig.stop(follows="kill", grace=1.0) == "stopping"
+        question = rig.inquire()
+        assert rig.seen(token=token, question=question, taken=Taken(3, range(5, 500, 2))) is True
+    assert rig.receipt().question == question == 1
 
 
 def test_many_are_settled(real_rig):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from taskpy.answers import Namespace
+from taskpy.answers import Namespace, Standing
 from taskpy.spec import State
 
 
@@ -78,7 +78,7 @@ def test_what_was_claimed_before_the_pause_goes_on(rig):
 
     [started] = rig.start(ids=["a"])
     assert rig.settle_one("a", started.token)
-    assert rig.status() == (State.SUCCEEDED, b"value")
+    assert rig.status() == Standing(State.SUCCEEDED, b"value", None)
 
 
 # -- purge --------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_only_what_waits_is_ended(rig):
     rig.submit(id="stays")
 
     assert rig.purge(ids=["runs", "claimed", "delayed", "waits", "nobody"]) == 1
-    states = {id: rig.status(id=id)[0] for id in ("runs", "claimed", "delayed", "waits", "stays")}
+    states = {id: rig.status(id=id).state for id in ("runs", "claimed", "delayed", "waits", "stays")}
     assert states == {
         "runs": State.RUNNING,
         "claimed": State.QUEUED,

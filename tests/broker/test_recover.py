@@ -2,7 +2,7 @@
 
 import time
 
-from taskpy.answers import Held
+from taskpy.answers import Held, Standing
 from taskpy.spec import State
 
 
@@ -64,7 +64,7 @@ def test_recover_starts_the_task_elsewhere_and_fences_the_old_attempt(rig):
     assert (again.attempt, again.lost, again.retries) == (2, 1, 0)
     assert rig.settle_one("a", token) is False
     assert rig.settle_one("a", again.token, value=b"second") is True
-    assert rig.status() == (State.SUCCEEDED, b"second")
+    assert rig.status() == Standing(State.SUCCEEDED, b"second", None)
     assert [(event.word, event.detail) for event in rig.events()] == [("recover", "w1")]
 
 
@@ -107,7 +107,7 @@ def test_a_settle_between_the_declaration_and_recover_counts(rig):
     assert rig.settle_one("a", token) is True
     assert rig.recover() is False
     assert rig.lose(sure=True) == []
-    assert rig.status() == (State.SUCCEEDED, b"value")
+    assert rig.status() == Standing(State.SUCCEEDED, b"value", None)
 
 
 def test_a_task_under_which_workers_fall_waits_and_then_fails(rig):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from taskpy.spec import State
+from taskpy.answers import Standing, wish_of
+from taskpy.spec import State, StopReason, Wish
 
 
 def words(rig, id="a"):
@@ -34,10 +35,10 @@ def test_a_running_task_is_asked(rig):
     token = rig.running()
     heard = rig.listen(rig.keys.worker("w1"))
 
-    assert rig.twice("stop", reason="enough is enough") == ("stopping", "stopping")
+    assert rig.twice("stop", reason="enough is enough", by="ann@web:1") == ("stopping", "stopping")
     assert (rig.look().state, rig.look().stopping, rig.look().reason) == (State.RUNNING, True, "enough is enough")
-    assert heard() == [b"a 0 stop"] * 2  # again, for the first nudge may be what was lost
-    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].stopping
+    assert heard() == [b"a 0 stop - 0 ann@web:1 enough is enough"] * 2  # again, for the first nudge may be what was lost
+    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].wish == Wish(StopReason("enough is enough"))
     assert words(rig) == [("stop", "enough is enough")]
 
 
@@ -56,7 +57,7 @@ def test_no_reason_is_a_stop_too(rig):
 
     assert rig.look().reason == ""
     assert rig.look().stopping
-    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].stopping
+    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].wish == Wish()
     assert words(rig) == [("stop", "")]
 
 
@@ -64,7 +65,7 @@ def test_a_stop_is_seen_by_a_start_whose_answer_was_lost(rig):
     rig.running()
     rig.stop()
 
-    assert rig.start(ids=["a"])[0].stopping
+    assert rig.start(ids=["a"])[0].wish == Wish()
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "stopped"])
@@ -103,6 +104,148 @@ def test_a_reason_has_a_bound(rig):
     rig.stop(reason="ä" * 10_000)
 
     assert rig.look().reason == "ä" * 500
+
+
+# -- what follows -------------------------------------------------------------------------------
+
+
+def asked(rig, **given):
+    """Ask the task to stop."""
+    assert rig.stop(**given) == "stopping"
+
+
+def told(rig):
+    """What the worker's heartbeat is told: what follows, and in how many seconds."""
+    [beat] = rig.heartbeat(tasks=[("a", rig.look().token)]).tasks
+    return beat.wish.follows, beat.wish.grace
+
+
+def test_what_follows_is_told_in_the_nudge_the_heartbeat_and_the_start(rig):
+    token = rig.running()
+    rig.send(sender="s", number=1, body=b"m")
+    heard = rig.listen(rig.keys.worker("w1"))
+
+    asked(rig, reason="why not", by="ann@web-3:4711", follows="raise", grace=60.0)
+
+    [nudge] = heard()
+    id, received, word, said = nudge.split(b" ", 3)
+    assert (id, received, word) == (b"a", b"1", b"stop")
+    wishes = [wish_of(said), rig.heartbeat(tasks=[("a", token)]).tasks[0].wish, rig.start(ids=["a"])[0].wish]
+    for wish in wishes:
+        assert (wish.reason, wish.reason.by, wish.follows) == ("why not", "ann@web-3:4711", "raise")
+        assert 50 < wish.grace <= 60
+    assert rig.heartbeat(tasks=[("a", token)]).tasks[0].received == 1
+
+
+def test_a_stop_between_claim_and_start_ends_the_task(rig):
+    rig.submit()
+    rig.join()
+    rig.claim()
+
+    assert rig.stop(follows="kill", grace=1.0) == "stopped"
+    assert rig.start(ids=["a"]) == [None]
+
+
+def test_who_asked_and_why_stays_as_it_was_first(rig):
+    rig.running()
+    asked(rig, reason="first", by="ann")
+    asked(rig, reason="second", by="bob", follows="kill", grace=1.0)
+
+    assert rig.status().stop == "first"
+    assert rig.status().stop.by == "ann"
+    assert words(rig) == [("stop", "first")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ((None, 0.0), (None, 0.0), (None, 0.0)),
+        ((None, 0.0), ("raise", 60.0), ("raise", 60.0)),
+        ((None, 0.0), ("kill", 60.0), ("kill", 60.0)),
+        (("raise", 60.0), (None, 0.0), ("raise", 60.0)),
+        (("kill", 60.0), (None, 0.0), ("kill", 60.0)),
+        (("raise", 60.0), ("kill", 60.0), ("kill", 60.0)),
+        (("kill", 60.0), ("raise", 60.0), ("kill", 60.0)),
+        (("raise", 60.0), ("raise", 30.0), ("raise", 30.0)),
+        (("raise", 30.0), ("raise", 60.0), ("raise", 30.0)),
+        (("kill", 60.0), ("kill", 30.0), ("kill", 30.0)),
+        (("kill", 30.0), ("kill", 60.0), ("kill", 30.0)),
+        (("raise", 30.0), ("kill", 60.0), ("kill", 30.0)),
+        (("kill", 30.0), ("raise", 60.0), ("kill", 30.0)),
+    ],
+)
+def test_asked_again_it_can_only_become_stricter(rig, first, second, together):
+    rig.running()
+    for follows, grace in (first, second):
+        asked(rig, follows=follows, grace=grace)
+
+    follows, grace = told(rig)
+
+    assert follows == together[0]
+    assert grace == pytest.approx(together[1], abs=5)
+
+
+@pytest.mark.parametrize("follows", [None, "raise", "kill"])
+def test_a_repeated_stop_changes_nothing(rig, follows):
+    rig.running()
+
+    assert rig.twice("stop", reason="why", by="ann", follows=follows, grace=60.0) == ("stopping", "stopping")
+
+
+def test_a_late_copy_of_a_milder_stop_changes_nothing(rig):
+    rig.running()
+    asked(rig, reason="why", follows="raise", grace=60.0)
+    asked(rig, follows="kill", grace=30.0)
+    before = rig.everything()
+
+    asked(rig, reason="why", follows="raise", grace=60.0)
+
+    assert rig.everything() == before
+
+
+def test_the_time_that_is_left_becomes_less_and_never_less_than_none(rig):
+    rig.running()
+    asked(rig, follows="kill", grace=60.0)
+    rig.raw.hset(rig.keys.task("a"), "until", 1)  # long ago
+
+    assert told(rig) == ("kill", 0.0)
+
+
+def test_no_grace_is_at_once(rig):
+    rig.running()
+    asked(rig, follows="kill", grace=0)
+
+    assert told(rig) == ("kill", 0.0)
+
+
+def test_each_stop_is_told_the_worker_anew(rig):
+    rig.running()
+    heard = rig.listen(rig.keys.worker("w1"))
+    asked(rig, reason="why", by="ann")
+    asked(rig, reason="another", by="bob", follows="kill", grace=0)
+
+    assert heard() == [b"a 0 stop - 0 ann why", b"a 0 stop kill 0 ann why"]
+
+
+def test_what_follows_outlives_the_worker(rig):
+    """A stop is durable: whoever recovers the task ends it."""
+    rig.running()
+    asked(rig, reason="why", by="ann", follows="kill", grace=60.0)
+    rig.lose(sure=True)
+    rig.recover()
+
+    assert rig.status() == Standing(State.STOPPED, b"its worker was lost", StopReason("why"))
+
+
+def test_how_it_was_stopped_is_said(rig):
+    token = rig.running()
+    asked(rig, reason="why", by="ann")
+    rig.settle_one("a", token, State.STOPPED, b"its function did not end")
+
+    standing = rig.status()
+
+    assert (standing.state, standing.data) == (State.STOPPED, b"its function did not end")
+    assert (standing.stop, standing.stop.by) == ("why", "ann")
 
 
 # -- adopt --------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """take: a task that another system has handed out is claimed and started in one step, by its id."""
 
-from taskpy.answers import Held, Started
+from taskpy.answers import Held, Standing, Started
 from taskpy.spec import State
 
 
@@ -17,9 +17,9 @@ def test_take_starts_a_task_wherever_it_stands_in_its_queue(rig):
 
     first, again = rig.twice("take", restarts=7)
 
-    assert first == again == Started("a", "w1.1", "q", b"spec", 1, 0, 0, 0, 0, 1, 0, stopping=False)
+    assert first == again == Started("a", "w1.1", "q", b"spec", 1, 0, 0, 0, "0 ", 0, 1, 0, None, None)
     assert heard() == [b"running"]
-    assert rig.status() == (State.RUNNING, None)
+    assert rig.status() == Standing(State.RUNNING, None, None)
     assert rig.look().restarts == 7
     assert rig.held() == Held(1, {"a": "w1.1"})
     assert rig.queued(count=9) == ["c", "b"]
@@ -72,7 +72,7 @@ def test_a_late_copy_takes_nothing(rig):
     rig.giveback(token="w1.2", why="retry")
     assert rig.take(restarts=0) == "again"
     assert rig.take(number=2, restarts=0) == "again"
-    assert rig.status() == (State.QUEUED, None)
+    assert rig.status() == Standing(State.QUEUED, None, None)
 
 
 def test_a_worker_that_is_not_known_or_lost_takes_nothing(rig):
@@ -84,7 +84,7 @@ def test_a_worker_that_is_not_known_or_lost_takes_nothing(rig):
     rig.take(id="held", restarts=0)
     assert rig.lose(sure=True) == ["held"]
     assert rig.take(number=2, restarts=0) == "refused"
-    assert rig.status() == (State.QUEUED, None)
+    assert rig.status() == Standing(State.QUEUED, None, None)
 
 
 def test_what_was_taken_by_a_lost_worker_is_given_back_or_fails(rig):
@@ -96,8 +96,8 @@ def test_what_was_taken_by_a_lost_worker_is_given_back_or_fails(rig):
     for id in "ab":
         assert rig.recover(id=id) is True
 
-    assert rig.status(id="a") == (State.FAILED, b"WorkerLost")
-    assert rig.status(id="b") == (State.QUEUED, None)
+    assert rig.status(id="a") == Standing(State.FAILED, b"WorkerLost", None)
+    assert rig.status(id="b") == Standing(State.QUEUED, None, None)
     rig.join(wid="w2")
     assert rig.take(id="b", wid="w2", restarts=1).lost == 1
 

@@ -11,6 +11,7 @@ from typing import Any
 from taskpy import ops
 from taskpy.answers import Started
 from taskpy.spec import State
+from taskpy.taken import Taken
 from tests.broker.invariants import Observer
 
 STEPS = 1200
@@ -25,10 +26,12 @@ WEIGHTS = {
     "take": 4,
     "settle": 8,
     "giveback": 6,
-    "stop": 3,
-    "send": 6,
-    "mark": 8,
+    "stop": 6,
+    "send": 8,
+    "mark": 16,
     "adopt": 1,
+    "inquire": 1,
+    "seen": 2,
 }
 WEIGHTS |= {
     "renew": 1,
@@ -46,7 +49,7 @@ WEIGHTS |= {
 }
 WEIGHTS |= {"second_entry": 5, "late": 16}
 #: What a copy may change: it asks for something anew.
-NOT_REPEATED = {"renew", "due", "second_entry"}
+NOT_REPEATED = {"renew", "due", "inquire", "second_entry"}
 
 
 class Walk:
@@ -66,6 +69,7 @@ class Walk:
         self.calls: list[Any] = []
         self.paused: set[str] = set()
         self.starts = 0
+        self.states = 0
         self.steps = 0
 
     def step(self) -> None:
@@ -75,7 +79,7 @@ class Walk:
         verb = self.random.choices(list(WEIGHTS), WEIGHTS.values())[0]
         if verb == "late":
             if self.calls:
-                late = self.random.choice(self.calls)
+                late = self.random.choice(self.calls[self.random.choice([-200, -20]) :])
                 self._learn_pause(late)
                 self.rig.run(late)
         else:
@@ -168,7 +172,9 @@ class Walk:
         wid, id, token = self._attempt()
         state = self.random.choice([State.SUCCEEDED, State.FAILED, State.STOPPED])
         value = b"%d" % self.random.getrandbits(32)
-        return self.rig.op("settle", wid=wid, endings=[ops.Ending(id, self._queue(id), token, state, value)])
+        taken = self.random.choice([None, self._taken(id, self.rig.fields(id))])
+        ending = ops.Ending(id, self._queue(id), token, state, value, taken=taken)
+        return self.rig.op("settle", wid=wid, endings=[ending])
 
     def giveback(self) -> Any:
         wid, id, token = self._attempt()
@@ -182,7 +188,9 @@ class Walk:
 
     def stop(self) -> Any:
         id = self.random.choice([self._any_id(), self._attempt()[1]])
-        return self.rig.op("stop", id=id, queue=self._queue(id))
+        follows, grace = self.random.choice([None, "raise", "kill"]), self.random.randint(0, 600)
+        reason, by = self.random.choice("xy"), self.random.choice("xy")
+        return self.rig.op("stop", id=id, queue=self._queue(id), reason=reason, by=by, follows=follows, grace=grace)
 
     def send(self) -> Any:
         id, sender = self._any_id(), self.random.choice("xy")
@@ -192,9 +200,30 @@ class Walk:
     def mark(self) -> Any:
         _, id, token = self._attempt()
         fields = self.rig.fields(id)
-        done, sent = self.random.randint(0, int(fields.get("in", 0))), int(fields.get("on", 0))
-        messages = [b"m"] * self.random.randint(0, 2)
-        return self.rig.op("mark", id=id, token=token, acknowledged=done, sent=sent, messages=messages, limit=3)
+        given = {"sent": int(fields.get("on", 0)), "messages": [b"m"] * self.random.randint(0, 2)}
+        if self.random.random() < 0.8:
+            given |= {"number": int(fields.get("ck", 0)) + 1, "acknowledged": self._taken(id, fields)}
+        if self.random.random() < 0.5 and "number" in given:
+            self.states += 1
+            given["state"] = b"%d" % self.states
+        return self.rig.op("mark", id=id, token=token, limit=3, **given)
+
+    def _taken(self, id: str, fields: dict[str, str]) -> Taken:
+        """What is acknowledged, and some of what is not."""
+        taken = Taken.load(f"{fields.get('ib', 0)} {fields.get('ibx', '')}")
+        for number in range(taken.upto + 1, int(fields.get("in", 0)) + 1):
+            if number not in taken and self.random.random() < 0.5:
+                taken.add(number)
+        return taken
+
+    def inquire(self) -> Any:
+        return self.rig.op("inquire", id=self.random.choice([self._any_id(), self._attempt()[1]]))
+
+    def seen(self) -> Any:
+        _, id, token = self._attempt()
+        fields = self.rig.fields(id)
+        question = self.random.randint(0, int(fields.get("asked", 0)))
+        return self.rig.op("seen", id=id, token=token, question=question, taken=self._taken(id, fields))
 
     def adopt(self) -> Any:
         _, id, token = self._attempt()

@@ -23,6 +23,8 @@ import contract_tasks_async
 import places
 import pytest
 import redis
+import steering_tasks
+import steering_tasks_async
 from places import SOON, Awaited, Loop, Made, Place, eventually
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.worker import running_here
@@ -32,7 +34,8 @@ from taskpy import Client, ProcessTask, Task, aio
 from taskpy.space import Space
 
 ROOT = Path(__file__).parents[2]
-MODULES = [module.__name__ for module in (contract_tasks, contract_tasks_async, ancestor_tasks)]
+TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, steering_tasks_async)
+MODULES = [module.__name__ for module in TASKS]
 NAMESPACE = "library"
 MEMORY = "memory://library"
 LEASE = 6.0

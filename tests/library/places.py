@@ -4,12 +4,11 @@ Also what the tests of this folder share: waiting for a condition, and an outsid
 """
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
-
-import contract_tasks_async
 
 import taskpy
 from taskpy import aio
@@ -86,9 +85,18 @@ class Awaited:
             except StopAsyncIteration:
                 return
 
+    def stream(self, *args: Any, **kwargs: Any) -> "AwaitedStream":
+        """As of the task."""
+        return AwaitedStream(self._loop, self.task.stream(*args, **kwargs))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.task, name)
         return lambda *args, **kwargs: self._loop.run(method(*args, **kwargs))
+
+    @property
+    def stop_reason(self) -> Any:
+        """As of the task, asked now."""
+        return self._refreshed().stop_reason
 
     @property
     def args(self) -> Any:
@@ -124,6 +132,25 @@ class Awaited:
         return self._loop.run(self.task.refresh())
 
 
+class AwaitedStream(Iterator[Any]):
+    """A stream of `taskpy.aio` that is iterated over like any other."""
+
+    def __init__(self, loop: Loop, stream: Any) -> None:
+        self._loop = loop
+        self._stream = stream
+
+    @property
+    def position(self) -> Any:
+        """As of the stream."""
+        return self._stream.position
+
+    def __next__(self) -> Any:
+        try:
+            return self._loop.run(_next(self._stream))
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
 async def _next(messages: Any) -> Any:
     return await anext(messages)
 
@@ -148,7 +175,9 @@ class Place:
 
     def twin(self, func: Any) -> Any:
         """The function as it is defined here."""
-        return func if self.plain else getattr(contract_tasks_async, func.function.__name__)
+        if self.plain:
+            return func
+        return getattr(sys.modules[f"{func.function.__module__}_async"], func.function.__name__)
 
     def started(self, func: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A task that was started."""

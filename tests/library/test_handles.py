@@ -92,7 +92,7 @@ def test_what_the_inside_knows(place):
         "attempt": 1,
         "draining": False,
         "stopped": False,
-        "state": "running",
+        "state": "None",  # that of its last checkpoint
         "done": False,
         "result": None,
         "exception": None,

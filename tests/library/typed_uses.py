@@ -95,7 +95,7 @@ def handles_know_their_result() -> None:
     assert_type(t.stop(False, timeout=1.0, reason="enough"), State)
     assert_type(t.id, str)
     assert_type(t.args, tuple[Any, ...])
-    assert_type(t.send(object(), block=False, timeout=1), None)
+    assert_type(t.send(object(), block=False, timeout=1), int)
     assert_type(t.recv(block=False, timeout=1), Any)
     for message in t:
         assert_type(message, Any)
@@ -124,7 +124,7 @@ async def the_inside_awaited(t: aio.Task) -> None:
     assert_type(t.stopped(), bool)
     assert_type(await t.sleep(1), bool)
     assert_type(await t.recv(timeout=1), Any)
-    assert_type(await t.send(1), None)
+    assert_type(await t.send(1), int)
     assert_type(await t.stop(), State)
     assert_type(t.draining, bool)
     assert_type(t.attempt, int)

@@ -104,6 +104,7 @@ def test_specs_messages_and_results_have_their_limits():
         (lambda data: codec.dump_spec(TaskSpec("a", (data,))), codec.SPEC_LIMIT),
         (codec.dump_message, codec.MESSAGE_LIMIT),
         (codec.dump_result, codec.RESULT_LIMIT),
+        (lambda data: codec.dump_state(data, 1), codec.STATE_LIMIT),
     ]:
         assert limit - 20 < len(dump(bytes(limit - 20))) <= limit
         with pytest.raises(errors.TooLarge, match=f"{limit:,}"):
@@ -163,7 +164,7 @@ def test_what_a_newer_taskpy_wrote_is_kept():
         "n": "a",
         "o": {
             "retries": 1,
-            "time_limit": 5,
+            "priority": 5,
             "backoff": {"first": 2.0, "factor": 3, "cap": 4, "jitter": 0, "curve": "x"},
         },
         "sig": b"\xc4",
@@ -174,7 +175,7 @@ def test_what_a_newer_taskpy_wrote_is_kept():
     del written["o"]["backoff"]["curve"]
     assert written == codec.loads(codec.dump_spec(spec))
     changed = codec.load_spec(codec.dump_spec(replace(spec, options=Options(retries=2))))
-    assert (Options(retries=2), {"time_limit": 5}) == (changed.options, changed.extra["o"])
+    assert (Options(retries=2), {"priority": 5}) == (changed.options, changed.extra["o"])
 
 
 def test_every_option_travels():
@@ -187,11 +188,46 @@ def test_every_option_travels():
 @QUICK
 @given(VALUES, WORDS)
 def test_a_message_comes_back(data, headers):
-    assert codec.Message(data, headers) == codec.load_message(codec.dump_message(data, headers=headers))
+    assert codec.Message(data, headers=headers) == codec.load_message(codec.dump_message(data, headers=headers))
 
 
 def test_what_a_newer_taskpy_adds_to_a_message_is_kept():
-    assert codec.Message(1, {}, {"box": "b"}) == codec.load_message(envelope(d=1, box="b"))
+    assert codec.Message(1, extra={"box": "b"}) == codec.load_message(envelope(d=1, box="b"))
+
+
+def test_a_message_knows_the_inbox_that_it_is_for():
+    assert codec.Message(1, "steer") == codec.load_message(codec.dump_message(1, inbox="steer"))
+    assert codec.load_message(codec.dump_message(1)).inbox is None
+
+
+def test_a_name_that_no_inbox_can_have_is_not_written():
+    with pytest.raises(errors.BadName, match="'a b' is not a inbox|'a b' is not an inbox"):
+        codec.dump_message(1, inbox="a b")
+
+
+def test_an_inbox_of_the_wrong_kind_is_named():
+    with pytest.raises(errors.Malformed, match="inbox must be str, not int"):
+        codec.load_message(envelope(d=1, i=5))
+
+
+@QUICK
+@given(VALUES, st.integers(0, 2**40))
+def test_a_state_comes_back_with_its_version(state, version):
+    assert (state, version) == codec.load_state(codec.dump_state(state, version))
+
+
+def test_a_state_that_cannot_be_stored_is_named():
+    with pytest.raises(errors.NotSendable, match=re.escape("state['model']: ")):
+        codec.dump_state({"model": Model()}, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({}, "the state is missing"), ({"d": 1}, "version of the state is missing"), ({"d": 1, "f": "1"}, "must be int")],
+)
+def test_a_state_of_the_wrong_kind_is_refused(given, message):
+    with pytest.raises(errors.Malformed, match=message):
+        codec.load_state(envelope(**given))
 
 
 def test_a_message_is_named_as_the_caller_knows_it():

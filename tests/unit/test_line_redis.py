@@ -3,10 +3,11 @@
 import pytest
 
 from taskpy import errors, flow
+from taskpy.answers import Standing
 from taskpy.keys import Keys
 from taskpy.line_redis import RedisLine
 from taskpy.senders import Senders
-from taskpy.spec import State, TaskSpec
+from taskpy.spec import State, StopReason, TaskSpec, Wish
 
 
 class Redis:
@@ -23,7 +24,7 @@ class Redis:
             raise errors.Unreachable
         if op.verb == "stop":
             return "stopped" if self.accepts else "unknown"
-        return (State.STOPPED, None) if self.accepts else None
+        return Standing(State.STOPPED, None, None) if self.accepts else None
 
     def drive(self, steps):
         return flow.drive(steps, self.perform)
@@ -36,7 +37,7 @@ def new_line():
 def test_a_task_that_was_never_started_is_stopped_without_asking():
     line, redis = new_line(), Redis(accepts=False, loses=False)
 
-    redis.drive(line.stop(None))
+    redis.drive(line.stop(Wish()))
 
     assert redis.asked == []
     assert redis.drive(line.look()).state is State.STOPPED
@@ -48,7 +49,7 @@ def test_a_stop_reaches_a_task_whose_start_was_not_answered(accepts):
     with pytest.raises(errors.SubmitUncertain):
         redis.drive(line.start())
 
-    redis.drive(line.stop("enough"))
+    redis.drive(line.stop(Wish(StopReason("enough", "ann@web:1"), "kill", 2.0)))
 
     assert redis.asked == ["submit", "stop"]
     assert redis.drive(line.look()).state is State.STOPPED
@@ -62,7 +63,7 @@ def test_a_stop_reaches_a_task_whose_start_was_broken_off():
     next(start)
     start.close()  # as a coroutine that is cancelled
 
-    redis.drive(line.stop(None))
+    redis.drive(line.stop(Wish()))
 
     assert redis.asked == ["stop"]
     assert redis.drive(line.look()).state is State.STOPPED

@@ -8,10 +8,24 @@ from pathlib import Path
 import pytest
 
 from taskpy import ops, pages, script
-from taskpy.answers import Agreement, Beat, Due, Event, Heartbeat, Held, Mail, Namespace, Started, Worker
+from taskpy.answers import (
+    Agreement,
+    Beat,
+    Due,
+    Event,
+    Heartbeat,
+    Held,
+    Mail,
+    Namespace,
+    Standing,
+    Started,
+    Worker,
+    wish_of,
+)
 from taskpy.keys import Keys
 from taskpy.ops import Ending, Op
-from taskpy.spec import State
+from taskpy.spec import State, StopReason, Wish
+from taskpy.taken import Taken
 
 KEYS = Keys("space")
 LUA = Path(script.__file__).parent / "lua"
@@ -22,8 +36,8 @@ SAMPLE = {
     "id": "a", "new_id": "b", "ids": ["a", "b"], "queue": "q", "queues": ["q", "r"], "name": "module.function",
     "spec": b"spec", "wid": "w", "wids": ["w", "v"], "number": 3, "count": 10, "start": 0, "lease": 15.0, "version": 1,
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
-    "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "acknowledged": 1, "sent": 0,
-    "text": "text", "restarts": 2,
+    "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
+    "restarts": 2, "question": 4, "taken": Taken(12, [15, 16, 20]),
 }  # fmt: skip
 
 
@@ -98,12 +112,15 @@ def test_submit_without_options_takes_the_defaults():
 
 
 def test_settle_names_five_keys_a_task():
-    endings = [Ending("a", "q", "w.3", State.FAILED, b"e"), Ending("b", "r", "w.4", State.SUCCEEDED, b"v", keep=9.0)]
+    endings = [
+        Ending("a", "q", "w.3", State.FAILED, b"e", taken=Taken(1, [3])),
+        Ending("b", "r", "w.4", State.SUCCEEDED, b"v", keep=9.0),
+    ]
     op = sample("settle", endings=endings, keep_dead=60)
 
     assert op.keys[:2] == (KEYS.held("w"), KEYS.dead())
     assert op.keys[7:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
-    assert op.args == (60_000, "a", "w.3", "failed", b"e", "", "b", "w.4", "succeeded", b"v", 9000)
+    assert op.args == (60_000, "a", "w.3", "failed", b"e", "", "1 3", "b", "w.4", "succeeded", b"v", 9000, "")
 
 
 # -- answers ------------------------------------------------------------------------------------
@@ -126,19 +143,59 @@ NOBODY = [None] * 20
         ("claim", [b"a", b"b"], ["a", "b"]),
         (
             "start",
-            [[b"q", b"spec", 1, b"2", b"3", b"4", 0, b"5", b"6", 1], 0],
-            [Started("a", "w.3", "q", b"spec", 1, 2, 3, 4, 0, 5, 6, stopping=True), None],
+            [
+                [
+                    b"q",
+                    b"spec",
+                    b"5 7-8",
+                    b"state",
+                    b"kill 1500 ann@web:1 why not",
+                    1,
+                    b"2",
+                    b"3",
+                    b"4",
+                    b"9",
+                    b"8",
+                    b"6",
+                ],
+                0,
+            ],
+            [
+                Started(
+                    id="a",
+                    token="w.3",
+                    queue="q",
+                    spec=b"spec",
+                    attempt=1,
+                    retries=2,
+                    unknowns=3,
+                    lost=4,
+                    acknowledged="5 7-8",
+                    acknowledgements=9,
+                    received=8,
+                    sent=6,
+                    wish=Wish(StopReason("why not"), "kill", 1.5),
+                    checkpoint=b"state",
+                ),
+                None,
+            ],
+        ),
+        (
+            "start",
+            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0"], 0],
+            [Started("a", "w.3", "q", b"spec", 1, 0, 0, 0, "0 ", 0, 0, 0, None, None), None],
         ),
         ("adopt", 1, True),
         (
             "heartbeat",
-            [7, 0, 5, 10],
+            [7, -1, 0, 1, [2, b"raise 250 - why"]],
             Heartbeat(
                 7,
                 [
-                    Beat(lost=True, stopping=False, received=0),
-                    Beat(lost=False, stopping=False, received=1),
-                    Beat(lost=False, stopping=True, received=2),
+                    Beat(lost=True),
+                    Beat(),
+                    Beat(received=1),
+                    Beat(received=2, wish=Wish(StopReason("why"), "raise", 0.25)),
                 ],
             ),
         ),
@@ -154,16 +211,22 @@ NOBODY = [None] * 20
         ("settle", [1], [True]),
         ("giveback", 0, False),
         ("stop", b"stopping", "stopping"),
-        ("send", b"ok", "ok"),
+        ("send", 7, 7),
+        ("send", b"full", "full"),
+        ("inquire", 3, 3),
+        ("receipt", [None] * 4, None),
+        ("seen", 0, False),
         ("mark", 0, False),
         ("fetch", [b"1", b"2"], [b"1", b"2"]),
         ("receive", [], Mail(None, 0, 0, [])),
         ("receive", [b"failed", 9, 7, [b"7", b"8"]], Mail(State.FAILED, 9, 7, [b"7", b"8"])),
         ("ring", 0, None),
         ("tell", 1, 1),
-        ("status", [None, None, None], None),
-        ("status", [b"running", None, b"of a retry"], (State.RUNNING, None)),
-        ("status", [b"failed", None, b"e"], (State.FAILED, b"e")),
+        ("status", [None] * 5, None),
+        ("status", [b"running", None, b"of a retry", None, None], Standing(State.RUNNING, None, None)),
+        ("status", [b"failed", None, b"e", None, None], Standing(State.FAILED, b"e", None)),
+        ("status", [b"succeeded", b"r", None, b"", b"ann"], Standing(State.SUCCEEDED, b"r", StopReason())),
+        ("status", [b"stopped", None, b"how", b"why", None], Standing(State.STOPPED, b"how", StopReason("why"))),
         ("look", NOBODY[:16], None),
         ("outline", [NOBODY[:11], NOBODY[:11]], [None, None]),
         ("events", [b"1500 stop why not", b"2000 retry"], [Event(1.5, "stop", "why not"), Event(2.0, "retry", "")]),
@@ -200,8 +263,47 @@ def test_answers_are_read(name, reply, answer):
     assert sample(name).decode(reply) == answer
 
 
+@pytest.mark.parametrize(
+    ("reply", "running", "question", "taken"),
+    [
+        ([b"running", None, None, None], True, 0, "0"),
+        ([b"running", b"3", b"6", b"4 5 8-9"], True, 4, "6 8-9"),
+        ([b"queued", b"3", b"5", None], False, 0, "3 5"),
+        ([b"succeeded", b"3", b"", b"end 5"], False, 0, "5"),
+    ],
+)
+def test_a_receipt_is_read(reply, running, question, taken):
+    receipt = sample("receipt").decode(reply)
+
+    assert (receipt.running, receipt.question, receipt.taken.dump()) == (running, question, taken)
+
+
 def test_foreign_bytes_do_not_make_a_reader_fall():
     assert sample("claim").decode([b"\xff"]) == ["\ufffd"]
+
+
+def test_a_mark_says_what_is_done_with_and_what_comes_with_it():
+    bare = sample("mark", messages=[b"m"])
+    whole = sample("mark", number=3, acknowledged=Taken(4, [6, 7, 9]), state=b"state", sent=2, messages=[b"m"], limit=5)
+
+    assert bare.args == ("w.3", 0, 0, "", 0, b"", 0, 1000, b"m")
+    assert whole.args == ("w.3", 3, 4, "6-7 9", 1, b"state", 2, 5, b"m")
+
+
+def test_a_stop_says_what_follows():
+    assert sample("stop").args[2:] == ("", "", "", 0)
+    assert sample("stop", reason="why", by="ann", follows="kill", grace=1.5).args[2:] == ("why", "ann", "kill", 1500)
+
+
+def test_who_asked_for_a_stop_is_kept_beside_the_reason():
+    assert wish_of(b"raise 250 ann@web-3:4711 why not").reason.by == "ann@web-3:4711"
+    assert wish_of(b"- 0 - ").reason.by == ""
+    assert wish_of(b"- 0 - ") == Wish()
+    assert sample("status").decode([b"running", None, None, b"why", b"ann"]).stop.by == "ann"
+
+
+def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():
+    assert wish_of(b"nuke 250 - why").follows is None
 
 
 # -- Lua ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 import taskpy.registry
 from taskpy import errors
+from taskpy.checkpoint import StateForm
 from taskpy.registry import Registered, Registry, name_of
 from taskpy.spec import Options
 
@@ -39,7 +40,7 @@ def test_a_function_is_found_by_its_name():
     registry = Registry()
     entry = registry.add("app.crawl", crawl, Options(retries=3))
 
-    assert Registered("app.crawl", crawl, Options(retries=3)) == entry == registry.get("app.crawl")
+    assert Registered("app.crawl", crawl, Options(retries=3), StateForm()) == entry == registry.get("app.crawl")
     assert registry.get("app.index") is None
 
 
@@ -76,7 +77,7 @@ def test_a_module_loaded_again_replaces_its_functions():
     new = again(crawl)
     registry.add("app.crawl", new, Options(retries=1))
 
-    assert Registered("app.crawl", new, Options(retries=1)) == registry.get("app.crawl")
+    assert Registered("app.crawl", new, Options(retries=1), StateForm()) == registry.get("app.crawl")
 
 
 def test_a_name_is_checked():

@@ -26,7 +26,7 @@ def task(rig, worker):
 def test_a_stop_is_passed_on(worker, task):
     task.stop(join=False)
 
-    worker.listener.tick(f"{task.id} 0 stop".encode())
+    worker.listener.tick(f"{task.id} 0 stop - 0 - ".encode())
     settle(worker)
 
     assert task.result == []
@@ -37,7 +37,7 @@ def test_mail_is_passed_on_in_front_of_the_stop(worker, task):
     task.send("two")
     task.stop(join=False)
 
-    worker.listener.tick(f"{task.id} 2 stop".encode())
+    worker.listener.tick(f"{task.id} 2 stop - 0 ann@web-3:4711 enough".encode())
     settle(worker)
 
     assert task.result == ["one", "two"]
@@ -48,7 +48,7 @@ def test_news_that_overtake_each_other_do_no_harm(worker, task):
     task.send("two")
     task.stop(join=False)
 
-    for news in (f"{task.id} 2", f"{task.id} 1", f"{task.id} 2 stop", f"{task.id} 1 stop"):
+    for news in (f"{task.id} 2", f"{task.id} 1", f"{task.id} 2 stop - 0 - why", f"{task.id} 1 stop - 0 - why"):
         worker.listener.tick(news.encode())
     settle(worker)
 
@@ -62,10 +62,10 @@ def test_the_nonce_is_noted(worker):
 
 
 def test_news_of_others_tasks_are_nothing(worker, task):
-    worker.listener.tick(b"another-task 3 stop")
+    worker.listener.tick(b"another-task 3 stop - 0 - ")
     worker.listener.tick(b"another-task 3")
 
-    assert not worker.executor.find(task.id).mailbox.stopping
+    assert worker.executor.find(task.id).mailbox.wish is None
 
 
 @pytest.mark.parametrize("garbage", [b"", b" ", b"\xff\xfe", b"!", b"! x", b"%(id)s", b"%(id)s x", b"%(id)s x stop"])

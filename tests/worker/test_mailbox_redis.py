@@ -4,6 +4,7 @@ import pytest
 
 from taskpy import codec, errors, flow, ops, spec
 from taskpy.mailbox_redis import STEP, WINDOW, RedisMailbox
+from taskpy.spec import StopReason, Wish
 
 
 class Attempt:
@@ -22,17 +23,17 @@ class Attempt:
 
         return flow.drive(steps, perform)
 
-    def take(self):
+    def take(self, inbox=None):
         """The next message, or None."""
-        received = self.do(self.mailbox.take())
+        received = self.do(self.mailbox.take(inbox))
         return None if received is None else received.data
 
-    def take_all(self):
+    def take_all(self, inbox=None):
         """All messages that are to be had."""
-        return list(iter(self.take, None))
+        return list(iter(lambda: self.take(inbox), None))
 
     def hear(self, received, *, stopping=False):
-        self.mailbox.hear(received, stopping=stopping)
+        self.mailbox.hear(received, Wish() if stopping else None)
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_task_that_starts_after_the_stop_has_what_was_accepted(rig, task, atte
     rig.raw.hset(rig.keys.task(task.id), "stop", "")
     again = Attempt(rig, "w2")
 
-    assert again.mailbox.stopping
+    assert again.mailbox.wish is not None
     assert again.take_all() == [1]
 
 
@@ -213,7 +214,8 @@ def test_a_task_may_ask_itself_to_stop(rig, task, attempt):
     send(task, 2)
     attempt.hear(2)
 
-    assert attempt.mailbox.stopping
+    assert attempt.mailbox.wish == Wish(StopReason("enough"))
+    assert attempt.mailbox.wish.reason.by == "itself"
     assert rig.look(task).reason == "enough"
     assert attempt.take_all() == [1]
 

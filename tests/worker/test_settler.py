@@ -8,7 +8,8 @@ import taskpy
 from taskpy import errors, failure
 from taskpy.ops import Ending
 from taskpy.retry import Backoff
-from taskpy.spec import Options, Outcome, State, Verdict
+from taskpy.spec import Options, Outcome, State, Verdict, Wish
+from taskpy.taken import Taken
 from tests.worker import functions
 from tests.worker.conftest import settle
 from tests.worker.waiting import until
@@ -18,8 +19,10 @@ ERROR = ValueError("no")
 
 
 class Mailbox:
-    def __init__(self, *, stopping):
-        self.stopping = stopping
+    def __init__(self, *, stopping=False, received=0, taken=0):
+        self.wish = Wish() if stopping else None
+        self.received = received
+        self.taken = Taken(taken)
 
 
 def attempt(*, stopping=False, **options):
@@ -27,7 +30,7 @@ def attempt(*, stopping=False, **options):
 
 
 def retrying(*, used=0, backoff=0.0):
-    return Attempt("a", "w1.1", "q", "name", Options(retries=9, backoff=backoff), used, Mailbox(stopping=False))
+    return Attempt("a", "w1.1", "q", "name", Options(retries=9, backoff=backoff), used, Mailbox())
 
 
 # -- what an outcome means ----------------------------------------------------------------------
@@ -68,7 +71,7 @@ def test_an_outcome_that_gives_the_task_back(made, outcome, back):
 
 @pytest.mark.parametrize(("used", "expected"), [(0, True), (1, True), (2, False), (5, False)])
 def test_a_failure_is_retried_as_often_as_was_said(used, expected):
-    made = Attempt("a", "w1.1", "q", "name", Options(retries=2, backoff=1.0), used, Mailbox(stopping=False))
+    made = Attempt("a", "w1.1", "q", "name", Options(retries=2, backoff=1.0), used, Mailbox())
 
     decided = decide(made, Outcome(Verdict.FAILED, error=ERROR))
 

@@ -3,7 +3,7 @@
 import types
 
 import pytest
-from taskpy_worker import processes, supervised
+from taskpy_worker import supervised
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.processes import ProcessState
 
@@ -137,7 +137,7 @@ def test_a_short_silence_is_not_worth_a_word(world, child, caplog):
 
 
 def test_a_worker_id_is_new_each_time_and_fits_into_a_key(world, child, monkeypatch):
-    monkeypatch.setattr(processes.socket, "gethostname", lambda: "höst {1}\n" + "x" * 80)
+    monkeypatch.setattr(supervised.socket, "gethostname", lambda: "höst {1}\n" + "x" * 80)
 
     wids = {child.new_wid() for _ in range(100)}
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from taskpy.answers import Started
+from taskpy.interrupt import Interrupt
 from taskpy.mailbox_redis import RedisMailbox
 from taskpy.spec import Options
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A claimed task: who it is, how it is to be retried, and its mailbox once its function runs.
+    """A claimed task: who it is, how it is to be retried, and its mailbox and how to interrupt it once its function runs.
 
     `keep` is how long it is kept after its end, in seconds; None: as it was submitted.
     """
@@ -22,6 +23,7 @@ class Attempt:
     options: Options = field(default_factory=Options)
     retries: int = 0
     mailbox: RedisMailbox | None = None
+    interrupt: Interrupt | None = None
     keep: float | None = None
 
     @classmethod
@@ -32,4 +34,4 @@ class Attempt:
     @property
     def stopping(self) -> bool:
         """Whether the task was asked to stop."""
-        return self.mailbox is not None and self.mailbox.stopping
+        return self.mailbox is not None and self.mailbox.wish is not None

@@ -68,14 +68,18 @@ class Child:
     def _go(self, config: WorkerConfig, wid: str, lease: float) -> None:
         self._worker = Worker(config, self._space, wid=wid, lease=lease)
         threading.Thread(target=self._show_life, args=(lease,), name="taskpy-alive", daemon=True).start()
-        if config.burst or config.max_tasks:
-            threading.Thread(target=self._retire, args=(self._worker,), name="taskpy-retire", daemon=True).start()
+        arguments = (self._worker, config)
+        threading.Thread(target=self._retire, args=arguments, name="taskpy-retire", daemon=True).start()
         self._worker.start()
 
-    def _retire(self, worker: Worker) -> None:
-        """End after the last task of a burst, or of this child's share; another child takes its place meanwhile."""
+    def _retire(self, worker: Worker, config: WorkerConfig) -> None:
+        """End after the last task of a burst or of this child's share, or when it is spent; another takes its place."""
         worker.await_finish()
-        self._say("retiring", not worker.claimer.spent)
+        spent = worker.executor.enforcer.spent
+        self._say("retiring", not (spent or worker.claimer.spent))
+        if spent:
+            logger.warning("too many functions go on here whose tasks were stopped: this child is replaced")
+            worker.drain(config.grace)
         worker.await_empty()
         self._leave()
 

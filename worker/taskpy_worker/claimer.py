@@ -91,11 +91,12 @@ class Claimer:
     def _more_to_come(self, seen: int, block: float) -> bool:
         """Wait for a running task to end, which may have submitted others; False when none runs: the burst is over."""
         if not self._executor.held():
-            self._finish()
+            self.finish()
             return False
         return self._executor.freed.wait(seen, block)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Claim nothing more: this process has done what it was to do."""
         self._paused = True
         self.finished = True
         self._executor.freed.give()
@@ -131,7 +132,7 @@ class Claimer:
         if self._left is not None:
             self._left -= len(ids)
             if self._left == 0:
-                self._finish()
+                self.finish()
         try:
             self._start(ids, token)
         except BaseException:

@@ -14,13 +14,15 @@ from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
 from taskpy.answers import Started
 from taskpy.eventloop import EventLoop
 from taskpy.inside import Inside, Run
+from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.mailbox_redis import RedisMailbox
 from taskpy.nudge import Nudge
 from taskpy.registry import Registered, registry
 from taskpy.space import Space
-from taskpy.spec import Options, Outcome, TaskSpec, Verdict
+from taskpy.spec import Options, Outcome, TaskSpec, Verdict, Wish
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.config import WorkerConfig
+from taskpy_worker.enforcer import Enforcer
 from taskpy_worker.settler import GiveBack, Settler
 
 logger = logging.getLogger("taskpy.worker")
@@ -32,18 +34,19 @@ LOOP_IO_THREADS = 2
 class Executor:
     """What runs in this process, and how much more may."""
 
-    def __init__(self, config: WorkerConfig, space: Space, settler: Settler) -> None:
+    def __init__(self, config: WorkerConfig, space: Space, wid: str, settler: Settler) -> None:
         self._config = config
         self._space = space
         self._settler = settler
         self._lock = threading.Lock()
         self._held: dict[str, str] = {}  # id -> token of everything claimed and not settled
         self._running: dict[str, Attempt] = {}
-        self._early: dict[str, tuple[int, bool]] = {}  # news of what is held and does not run yet
+        self._early: dict[str, tuple[int, Wish | None]] = {}  # news of what is held and does not run yet
         self._draining = False
         self.loop = EventLoop("taskpy-loop")
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.freed = Nudge()
+        self.enforcer = Enforcer(space, wid, settler)
         settler.on_settled(self.drop)
 
     # -- what the other duties ask --------------------------------------------------------------
@@ -62,15 +65,23 @@ class Executor:
         """The attempt of this task that runs here."""
         return self._running.get(id)
 
-    def hear(self, id: str, received: int, *, stopping: bool) -> None:
+    def hear(self, id: str, received: int, wish: Wish | None) -> None:
         """Pass the news of a task on to its mailbox: messages ever sent to it, and whether it is to stop."""
         with self._lock:
             if id in self._held and id not in self._running:  # Redis has started it, we are about to
-                before, to_stop = self._early.get(id, (0, False))
-                self._early[id] = max(before, received), to_stop or stopping
+                before, known = self._early.get(id, (0, None))
+                self._early[id] = max(before, received), wish or known
             attempt = self._running.get(id)
+        if attempt is not None:
+            self._tell(attempt, received, wish)
+
+    def answer(self, id: str, question: int) -> None:
+        """Say in Redis which of its messages a task has taken; somebody wants to know."""
+        attempt = self._running.get(id)
         if attempt is not None and attempt.mailbox is not None:
-            attempt.mailbox.hear(received, stopping=stopping)
+            keys, taken = self._space.keys, attempt.mailbox.taken.copy()
+            seen = ops.seen(keys, id=id, token=attempt.token, question=question, taken=taken)
+            self._loop_io.submit(self._space.broker.run, seen)
 
     def held(self) -> dict[str, str]:
         """The token of everything that was claimed here and is not settled."""
@@ -86,9 +97,10 @@ class Executor:
         """Note an attempt whose function runs in this process from now on."""
         with self._lock:
             self._running[attempt.id] = attempt
-            received, stopping = self._early.pop(attempt.id, (0, False))
+            received, wish = self._early.pop(attempt.id, (0, None))
+        self.enforcer.begin(attempt)
         if attempt.mailbox is not None:
-            attempt.mailbox.hear(received, stopping=stopping)
+            self._tell(attempt, received, wish or attempt.mailbox.wish)
             if self._draining:
                 attempt.mailbox.drain()
 
@@ -100,6 +112,7 @@ class Executor:
                 self._early.pop(id, None)
             if (running := self._running.get(id)) and running.token == token:
                 del self._running[id]
+        self.enforcer.end(id, token)
         self.freed.give()
 
     def give_up(self, ids: list[str], token: str) -> None:
@@ -129,6 +142,12 @@ class Executor:
 
     def _mailboxes(self) -> list[RedisMailbox]:
         return [attempt.mailbox for attempt in self.running() if attempt.mailbox is not None]
+
+    def _tell(self, attempt: Attempt, received: int, wish: Wish | None) -> None:
+        if attempt.mailbox is not None:
+            attempt.mailbox.hear(received, wish)
+        if wish is not None:
+            self.enforcer.hear(attempt, wish)
 
     # -- running --------------------------------------------------------------------------------
 
@@ -164,7 +183,11 @@ class Executor:
         options = task.options.over(registered.options)
         self._adopt(started, task.options, options)
         mailbox = RedisMailbox(self._space.keys, started.queue, started)
-        attempt = Attempt(started.id, started.token, started.queue, task.name, options, started.retries, mailbox)
+        is_async = call.is_async(registered.function)
+        interrupt = CoroutineInterrupt() if is_async else ThreadInterrupt()
+        attempt = Attempt(
+            started.id, started.token, started.queue, task.name, options, started.retries, mailbox, interrupt
+        )
         self.enter(attempt)
         run = Run(
             id=started.id,
@@ -175,14 +198,15 @@ class Executor:
             token=started.token,
             handover=bool(options.handover),
             releasable=True,
+            form=registered.form,
         )
         logger.debug("task begins: task=%s name=%s attempt=%d", started.id, task.name, started.attempt)
-        if call.is_async(registered.function):
-            self._run_on_loop(registered, run, attempt, mailbox)
+        if isinstance(interrupt, CoroutineInterrupt):
+            self._run_on_loop(registered, inside_aio.Task(run, mailbox, self._perform_async), attempt, interrupt)
         else:
-            inside = Inside(run, mailbox, self._perform)
-            name = f"taskpy-{started.id}"
-            threading.Thread(target=self._run, args=(registered, inside, attempt), name=name, daemon=True).start()
+            inside = Inside(run, mailbox, self._perform, shield=interrupt.shield)
+            arguments, name = (registered, inside, attempt, interrupt), f"taskpy-{started.id}"
+            threading.Thread(target=self._run, args=arguments, name=name, daemon=True).start()
 
     def _adopt(self, started: Started, given: Options, options: Options) -> None:
         # Only these two are needed by others than the worker that runs the task.
@@ -192,15 +216,16 @@ class Executor:
             keys = self._space.keys
             self._space.broker.run(ops.adopt(keys, id=started.id, token=started.token, restarts=restarts, keep=keep))
 
-    def _run(self, registered: Registered, inside: Inside, attempt: Attempt) -> None:
-        self._settler.settle(attempt, call.run(registered.function, inside, on.around))
+    def _run(self, registered: Registered, inside: Inside, attempt: Attempt, interrupt: ThreadInterrupt) -> None:
+        self._settler.settle(attempt, call.run(registered.function, inside, on.around, interrupt=interrupt))
 
-    def _run_on_loop(self, registered: Registered, run: Run, attempt: Attempt, mailbox: RedisMailbox) -> None:
+    def _run_on_loop(
+        self, registered: Registered, inside: inside_aio.Task, attempt: Attempt, interrupt: CoroutineInterrupt
+    ) -> None:
         def done(future: "Future[Outcome]") -> None:
             self._settler.settle(attempt, eventloop.outcome_in(future))
 
-        inside = inside_aio.Task(run, mailbox, self._perform_async)
-        self.loop.spawn(call.run_async(registered.function, inside, on.around), done)
+        self.loop.spawn(call.run_async(registered.function, inside, on.around, interrupt=interrupt), done)
 
     def _perform(self, step: flow.Step) -> Any:
         return self._space.broker.run(step) if isinstance(step, ops.Op) else flow.wait_here(step)

@@ -57,12 +57,10 @@ class Heartbeater:
             self._lose_all()
             return
         for attempt, fate in zip(attempts, beat.tasks, strict=True):
-            if attempt.mailbox is None:
-                continue
-            if fate.lost:
+            if not fate.lost:
+                self._executor.hear(attempt.id, fate.received, fate.wish)
+            elif attempt.mailbox is not None:
                 attempt.mailbox.lose()
-            else:
-                attempt.mailbox.hear(fate.received, stopping=fate.stopping)
         if beat.held > len(known):
             self._give_back_forgotten(known, completed)
 

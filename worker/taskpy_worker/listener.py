@@ -2,6 +2,7 @@
 
 import logging
 
+from taskpy.answers import wish_of
 from taskpy.space import Space
 from taskpy_worker.executor import Executor
 
@@ -34,13 +35,16 @@ class Listener:
         self._space.broker.subscriber.reconnect()
 
     def tick(self, data: bytes) -> None:
-        """Take one message: `<id> <messages received>`, with ` stop` behind it when the task is to stop."""
+        """Take one message: `<id> <messages received>`, then ` stop <wish>`, ` seen <number of a question>` or nothing."""
         id, _, rest = data.decode(errors="replace").partition(" ")
-        number, _, wish = rest.partition(" ")
+        number, _, more = rest.partition(" ")
+        word, _, detail = more.partition(" ")
         if not number.isdecimal():
             logger.debug("not understood: channel=%s message=%.200r", self._channel, data)
             return
         if id == NONCE:
             self.heard = int(number)
             return
-        self._executor.hear(id, int(number), stopping=wish == "stop")
+        if word == "seen" and detail.isdecimal():
+            self._executor.answer(id, int(detail))
+        self._executor.hear(id, int(number), wish_of(detail.encode()) if word == "stop" else None)

@@ -158,7 +158,7 @@ def decide(attempt: Attempt, outcome: Outcome) -> Ending | GiveBack:
         case Verdict.SUCCEEDED:
             return _succeeded(attempt, outcome)
         case Verdict.STOPPED:
-            return _ending(attempt, State.STOPPED, b"")
+            return _ending(attempt, State.STOPPED, outcome.note.encode())
         case Verdict.RELEASED:
             return GiveBack("release")
         case Verdict.LOST:
@@ -193,4 +193,5 @@ def _retry(attempt: Attempt, outcome: Outcome) -> GiveBack:
 
 
 def _ending(attempt: Attempt, state: State, value: bytes) -> Ending:
-    return Ending(attempt.id, attempt.queue, attempt.token, state, value, attempt.keep)
+    taken = None if attempt.mailbox is None or not attempt.mailbox.received else attempt.mailbox.taken.copy()
+    return Ending(attempt.id, attempt.queue, attempt.token, state, value, attempt.keep, taken)

@@ -46,7 +46,7 @@ class Worker:
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self.settler = Settler(space, wid)
-        self.executor = Executor(config, space, self.settler)
+        self.executor = Executor(config, space, wid, self.settler)
         self.claimer = Claimer(config, space, wid, self.executor)
         self.listener = Listener(space, wid, self.executor)
         self.heartbeater = Heartbeater(
@@ -69,7 +69,7 @@ class Worker:
         """Begin all duties; the worker must have joined. Without `claims` it takes only what it is told to take."""
         self.listener.start()
         self._later = self.space.broker.subscriber.watch(self.space.keys.later())
-        turns = (self._settle, self._beat, self._promote)
+        turns = (self._settle, self._beat, self._promote, self._enforce)
         for turn in (self._claim, *turns) if claims else turns:
             name = f"taskpy-{turn.__name__.strip('_')}"
             thread = threading.Thread(target=self._turn_for_ever, args=(turn,), name=name, daemon=True)
@@ -123,6 +123,7 @@ class Worker:
         self.listener.stop()
         self.space.broker.subscriber.unwatch(self.space.keys.later())
         self._later.give()
+        self.executor.enforcer.ladder.nudge.give()
         for thread in self._threads:
             thread.join(self._config.block + 1)
 
@@ -149,6 +150,15 @@ class Worker:
         soon = self.promoter.tick()
         wait = self._lease / BEATS if soon is None else min(soon, self._lease / BEATS)
         self._later.wait(seen, wait)
+        return 0.0
+
+    def _enforce(self) -> float:
+        ladder = self.executor.enforcer.ladder
+        seen = ladder.nudge.count
+        soon = self.executor.enforcer.tick()
+        if self.executor.enforcer.spent and not self._renews:  # nobody could replace a worker inside another process
+            self.claimer.finish()
+        ladder.nudge.wait(seen, soon)
         return 0.0
 
     def _turn_for_ever(self, turn: Callable[[], float]) -> None:

@@ -1,13 +1,17 @@
 -- end a task, for good; the caller has made the first write
 -- keys: {task, inbox, outbox, events, recent, dead}; `dead` only where a task may fail
--- keep, keep_dead: ms, a failed task is kept for the longer one; received, sent: false when it never used that list
+-- used: the values of the fields in LASTING; keep_dead: ms, a failed task is kept for the longer of both
 -- needs: now
-local function finish(keys, id, state, value, keep, received, sent, keep_dead)
+local LASTING = { 'keep', 'in', 'on', 'ck' } -- ms it is kept; whether it used inbox, outbox, checkpoints
+local function finish(keys, id, state, value, used, keep_dead)
   local ended = now()
+  local keep, received, sent, marked = unpack(used, 1, 4)
   local lifetime = tonumber(keep)
   if state == 'failed' then
     lifetime = math.max(lifetime, keep_dead)
     redis.call('ZADD', keys.dead, ended, id)
+  elseif marked then
+    redis.call('HDEL', keys.task, 'cp') -- what has failed may be looked into, this has no use any more
   end
   redis.call('HSET', keys.task, 'st', state, state == 'succeeded' and 'res' or 'exc', value, 'ended', ended)
   if received then redis.call('DEL', keys.inbox) end

@@ -1,0 +1,11 @@
+-- answer which messages the task has taken
+-- KEYS: task
+-- ARGV: token, number of the question, the messages as text
+-- returns: 1, or 0: fenced
+local task = KEYS[1]
+local state, current = unpack(redis.call('HMGET', task, 'st', 'tok'))
+if state ~= 'running' or current ~= ARGV[1] then return 0 end
+redis.call('HDEL', task, '') -- a no-op, see agree
+redis.call('HSET', task, 'seen', ARGV[2] .. ' ' .. ARGV[3])
+redis.call('PUBLISH', task, 'seen')
+return 1

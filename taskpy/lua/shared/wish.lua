@@ -1,0 +1,6 @@
+-- a stop that was asked for, as a worker is told of it: what follows ('-': nothing), in how many ms, by whom, why
+-- answers '' when none was
+local function wish(time, reason, by, follows, deadline)
+  if not reason then return '' end
+  return (follows or '-') .. ' ' .. math.max(0, (deadline or time) - time) .. ' ' .. (by or '-') .. ' ' .. reason
+end
