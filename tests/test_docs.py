@@ -9,6 +9,7 @@ A ```py block is other people's code: it is parsed.
 
 import ast
 import os
+import pkgutil
 import re
 import shlex
 import signal
@@ -17,12 +18,14 @@ import sys
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
 from taskpy_worker.__main__ import main as worker_command
 
-from taskpy import embedded
+import taskpy
+from taskpy import celery_bridge, embedded, testing
 from taskpy.keys import Keys
 from tests.system.servers import Server
 from tests.system.waiting import until
@@ -30,10 +33,16 @@ from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 
 #: A server that the reader has, in what is typed.
 OF_YOUR_OWN = "redis://127.0.0.1:6379/0"
@@ -202,14 +211,14 @@ def test_the_code_runs(stage, path):
     if f"export TASKPY_REDIS_URL={OF_YOUR_OWN}" in text:
         stage.start_server()
         text = text.replace(OF_YOUR_OWN, stage.server.url)
-    blocks = list(blocks_of(text, path.name))
+    blocks = list(blocks_of(text, name_of(path)))
     for block in blocks:
         if block.file:
             (stage.folder / block.file).write_text("\n".join(block.lines))
     for options, exported in workers_of(blocks):
         stage.start_worker(options, exported)
 
-    done = stage.run(script_of(blocks), path.name)
+    done = stage.run(script_of(blocks), name_of(path))
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -243,9 +252,9 @@ def test_a_command_that_fails_is_noticed(stage):
 
 @every_document
 def test_foreign_code_is_code(path):
-    for block in blocks_of(path.read_text(), path.name):
+    for block in blocks_of(path.read_text(), name_of(path)):
         if block.language == "py":
-            ast.parse("\n" * (block.first - 1) + "\n".join(block.lines), path.name)
+            ast.parse("\n" * (block.first - 1) + "\n".join(block.lines), name_of(path))
 
 
 # -- what they refer to -------------------------------------------------------------------------
@@ -256,7 +265,7 @@ def heading_ids(path):
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-@every_document
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "examples" / "README.md"], ids=name_of)
 def test_links_lead_somewhere(path):
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", path.read_text())
 
@@ -338,3 +347,32 @@ def test_the_architecture_agrees_on_the_floors(floor):
     section = text_of("architecture.md").partition(f"**Floor {floor},")[2].partition(f"**Floor {floor + 1},")[0]
 
     assert sorted(re.findall(r"`(\w+)\.py`", section)) == sorted(FLOORS[floor].split())
+
+
+def public_names():
+    names = {f"taskpy.{name}" for name in taskpy.__all__ if not isinstance(getattr(taskpy, name), str | ModuleType)}
+    for module in (taskpy.aio, testing, celery_bridge):
+        names |= {f"{module.__name__}.{name}" for name in module.__all__}
+    return names | {f"taskpy.on.{name}" for name in re.findall(r"@on\.(\w+)", taskpy.on.__doc__)}
+
+
+def named_in_the_reference():
+    return [
+        name
+        for path in (ROOT / "docs" / "reference").glob("*.md")
+        for name in re.findall(r"^::: (\S+)$", path.read_text(), re.MULTILINE)
+    ]
+
+
+def test_the_reference_has_every_public_name():
+    names = public_names()
+
+    assert {"taskpy.Task", "taskpy.aio.Client", "taskpy.on.start", "taskpy.testing.session"} < names
+    assert names - set(named_in_the_reference()) == set()
+
+
+def test_the_reference_names_what_is_there_and_once():
+    named = named_in_the_reference()
+
+    assert sorted(set(named)) == sorted(named)
+    assert {name for name in named if not pkgutil.resolve_name(name).__doc__} == set()
