@@ -46,6 +46,8 @@ every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 
 #: A server that the reader has, in what is typed.
 OF_YOUR_OWN = "redis://127.0.0.1:6379/0"
+#: What is begun elsewhere, or tested elsewhere.
+ELSEWHERE = ("$ taskpy-worker ", "$ make ", "$ python ")
 #: What is typed into a shell.
 COMMANDS = re.compile(r"\$ ((?:\w+=\$\()?(?:taskpy|export|mkdir|touch) .+)")
 
@@ -127,6 +129,7 @@ def typed(lines):
     for number, line in enumerate(lines):
         said = list(takewhile(lambda line: not line.startswith("$ "), lines[number + 1 :]))
         found = COMMANDS.fullmatch(line)
+        assert found or not line.startswith("$ ") or line.startswith(ELSEWHERE), f"nobody types {line}"
         yield f"typed({found[1]!r}, {chr(10).join(said)!r})" if found else ""
 
 
