@@ -8,12 +8,13 @@ endif
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+DOCS_INSTALLED := .venv/installed-docs
 
 # The demo's server is its own: it must not meet the tasks of a Redis that happens to be set in the environment.
 DEMO_ENV := env -u TASKPY_REDIS_URL -u REDIS_URL -u TASKPY_EMBEDDED -u TASKPY_NAMESPACE \
 	TASKPY_HOME="$(CURDIR)/.venv/demo" TASKPY_EMBEDDED_GRACE=2
 
-.PHONY: help demo test check clean
+.PHONY: help demo test check docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +30,12 @@ check: $(INSTALLED) ## check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(DOCS_INSTALLED) ## build the documentation as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "see site/index.html"
+
 clean: ## remove the environment and everything that was built
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
@@ -38,4 +43,8 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[embedded,hiredis,reload,test]' --group dev
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --group docs
 	@touch $@

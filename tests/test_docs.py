@@ -2,39 +2,79 @@
 
 Of a document's ```python blocks, one that begins with `# name.py` is that file; the rest is one script, run from top to
 bottom. A line `expression  # -> text` in it says how the value looks. `$ taskpy-worker ...` in a ```console block is a
-worker that runs meanwhile. Redis is a local server of the test's own.
+worker that runs meanwhile; what of COMMANDS stands there is typed into a shell when the script gets there, and prints
+the lines that follow, if some do. Redis is a local server of the test's own, and so is the one at OF_YOUR_OWN.
+A ```py block is other people's code: it is parsed.
 """
 
+import ast
 import os
+import pkgutil
 import re
 import shlex
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
 from taskpy_worker.__main__ import main as worker_command
 
-from taskpy import embedded
+import taskpy
+from taskpy import celery_bridge, embedded, testing
 from taskpy.keys import Keys
+from tests.system.servers import Server
 from tests.system.waiting import until
 from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
-every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+
+#: A server that the reader has, in what is typed.
+OF_YOUR_OWN = "redis://127.0.0.1:6379/0"
+#: What is begun elsewhere, or tested elsewhere.
+ELSEWHERE = ("$ taskpy-worker ", "$ make ", "$ python ")
+#: What is typed into a shell.
+COMMANDS = re.compile(r"\$ ((?:\w+=\$\()?(?:taskpy|export|mkdir|touch) .+)")
 
 # The script's lines keep their numbers, so that a traceback points into the document.
 RUN = """
+import subprocess
 import sys
+
+shell = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 def shown(value, text):
     assert text in (repr(value), repr(value)[1:-1]), f"it says {text}, and is {value!r}"
 
-exec(compile(sys.stdin.read(), sys.argv[1], "exec"), {"__name__": "__main__", "shown": shown})
+def typed(command, text):
+    print(command, "echo =$?", sep="\\n", file=shell.stdin, flush=True)
+    lines = []
+    while not (line := shell.stdout.readline()).startswith("="):
+        assert line, f"the shell has ended at {command}"
+        lines.append(line)
+    assert line == "=0\\n", f"{command} has failed"
+    said = "".join(lines).strip()
+    assert text in ("", said), f"{command} says {said}, not {text}"
+
+with shell:
+    typed('taskpy() { "%s" -m taskpy.cli "$@" </dev/null; }' % sys.executable, "")
+    names = {"__name__": "__main__", "shown": shown, "typed": typed}
+    exec(compile(sys.stdin.read(), sys.argv[1], "exec"), names)
 """
 
 
@@ -53,9 +93,9 @@ class Block:
         return found and found[1]
 
 
-def blocks_of(path):
+def blocks_of(text, name):
     block = None
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if block is None and line.startswith("```"):
             block = Block(line.removeprefix("```"), number + 1, [])
         elif block is not None and line == "```":
@@ -63,16 +103,20 @@ def blocks_of(path):
             block = None
         elif block is not None:
             block.lines.append(line)
-    assert block is None, f"a block of {path.name} does not end"
+    assert block is None, f"a block of {name} does not end"
 
 
 def script_of(blocks):
     lines = []
     for block in blocks:
-        if block.language == "python" and not block.file:
+        if block.language == "console" or (block.language == "python" and not block.file):
             lines += [""] * (block.first - 1 - len(lines))
-            lines += [re.sub(r"^( *)(\S.*?)\s+# -> (.+)$", shown, line) for line in block.lines]
+            lines += typed(block.lines) if block.language == "console" else [told(line) for line in block.lines]
     return "\n".join(lines)
+
+
+def told(line):
+    return re.sub(r"^( *)(\S.*?)\s+# -> (.+)$", shown, line)
 
 
 def shown(found):
@@ -80,11 +124,25 @@ def shown(found):
     return f"{indent}shown({expression}, {text!r})"
 
 
+def typed(lines):
+    """A console's lines as lines of the script: each command with what it prints, as far as that is said."""
+    for number, line in enumerate(lines):
+        said = list(takewhile(lambda line: not line.startswith("$ "), lines[number + 1 :]))
+        found = COMMANDS.fullmatch(line)
+        assert found or not line.startswith("$ ") or line.startswith(ELSEWHERE), f"nobody types {line}"
+        yield f"typed({found[1]!r}, {chr(10).join(said)!r})" if found else ""
+
+
 def workers_of(blocks):
+    """The options of each worker, and what was exported before it."""
+    exported = {}
     for block in blocks:
         for line in block.lines if block.language == "console" else ():
+            if line.startswith("$ export "):
+                name, value = line.removeprefix("$ export ").split("=")
+                exported[name] = value
             if line.startswith("$ taskpy-worker "):
-                yield shlex.split(line.removeprefix("$ taskpy-worker "), comments=True)
+                yield shlex.split(line.removeprefix("$ taskpy-worker "), comments=True), dict(exported)
 
 
 class Stage:
@@ -93,6 +151,7 @@ class Stage:
     def __init__(self, folder):
         self.folder = folder
         self.home = folder / "home"
+        self.server = None
         self.workers = []
         paths = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "worker")])
         ours = {"TASKPY_HOME": str(self.home), "TASKPY_EMBEDDED_GRACE": "1", "PYTHONPATH": paths}
@@ -101,13 +160,17 @@ class Stage:
         named = {name for name in os.environ if name.startswith("TASKPY_") or name == "REDIS_URL"}
         self.environment = {name: value for name, value in os.environ.items() if name not in named} | ours
 
-    def start_worker(self, options):
+    def start_server(self):
+        """Start what stands for a server of the reader's own."""
+        self.server = Server(tcp=True).start()
+
+    def start_worker(self, options, exported):
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "taskpy_worker", *options],
                 cwd=self.folder,
-                env=self.environment,
+                env=self.environment | exported,
                 stdout=output,
                 stderr=output,
             )
@@ -134,6 +197,8 @@ class Stage:
         for worker in self.workers:
             worker.wait(60)
         embedded.stop(self.home)
+        if self.server is not None:
+            self.server.close()
 
 
 @pytest.fixture
@@ -145,14 +210,18 @@ def stage(tmp_path):
 
 @every_document
 def test_the_code_runs(stage, path):
-    blocks = list(blocks_of(path))
+    text = path.read_text()
+    if f"export TASKPY_REDIS_URL={OF_YOUR_OWN}" in text:
+        stage.start_server()
+        text = text.replace(OF_YOUR_OWN, stage.server.url)
+    blocks = list(blocks_of(text, name_of(path)))
     for block in blocks:
         if block.file:
             (stage.folder / block.file).write_text("\n".join(block.lines))
-    for options in workers_of(blocks):
-        stage.start_worker(options)
+    for options, exported in workers_of(blocks):
+        stage.start_worker(options, exported)
 
-    done = stage.run(script_of(blocks), path.name)
+    done = stage.run(script_of(blocks), name_of(path))
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -167,6 +236,30 @@ def test_a_wrong_value_is_noticed(stage):
     assert "it says 3, and is 2" in wrong.stderr
 
 
+def test_what_is_typed_is_compared(stage):
+    typed = ["$ mkdir here", "$ id=$(taskpy --version)", "$ export id", "$ taskpy --version", "something else"]
+
+    wrong = stage.run(script_of([Block("console", 7, typed)]), "wrong")
+
+    assert wrong.returncode == 1
+    assert "line 10" in wrong.stderr
+    assert "taskpy --version says taskpy, version" in wrong.stderr
+    assert (stage.folder / "here").is_dir()
+
+
+def test_a_command_that_fails_is_noticed(stage):
+    failed = stage.run(script_of([Block("console", 1, ["$ taskpy show"])]), "failed")
+
+    assert "taskpy show has failed" in failed.stderr
+
+
+@every_document
+def test_foreign_code_is_code(path):
+    for block in blocks_of(path.read_text(), name_of(path)):
+        if block.language == "py":
+            ast.parse("\n" * (block.first - 1) + "\n".join(block.lines), name_of(path))
+
+
 # -- what they refer to -------------------------------------------------------------------------
 
 
@@ -175,7 +268,7 @@ def heading_ids(path):
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-@every_document
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "examples" / "README.md"], ids=name_of)
 def test_links_lead_somewhere(path):
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", path.read_text())
 
@@ -259,3 +352,32 @@ def test_the_architecture_agrees_on_the_floors(floor):
     # A package stands there by its files, in the table of the floors as a whole.
     named = {name.partition("/")[0] for name in re.findall(r"`([\w/]+)\.py`", section)}
     assert sorted(named) == sorted(FLOORS[floor].split())
+
+
+def public_names():
+    names = {f"taskpy.{name}" for name in taskpy.__all__ if not isinstance(getattr(taskpy, name), str | ModuleType)}
+    for module in (taskpy.aio, testing, celery_bridge):
+        names |= {f"{module.__name__}.{name}" for name in module.__all__}
+    return names | {f"taskpy.on.{name}" for name in re.findall(r"@on\.(\w+)", taskpy.on.__doc__)}
+
+
+def named_in_the_reference():
+    return [
+        name
+        for path in (ROOT / "docs" / "reference").glob("*.md")
+        for name in re.findall(r"^::: (\S+)$", path.read_text(), re.MULTILINE)
+    ]
+
+
+def test_the_reference_has_every_public_name():
+    names = public_names()
+
+    assert {"taskpy.Task", "taskpy.aio.Client", "taskpy.on.start", "taskpy.testing.session"} < names
+    assert names - set(named_in_the_reference()) == set()
+
+
+def test_the_reference_names_what_is_there_and_once():
+    named = named_in_the_reference()
+
+    assert sorted(set(named)) == sorted(named)
+    assert {name for name in named if not pkgutil.resolve_name(name).__doc__} == set()
