@@ -17,12 +17,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class PlainCall:
+    """What starts a task when it is called, and so is no task itself: a function under `@controller`."""
+
+    __wrapped__: Callable[..., Any]
+
+
 class Definition(Generic[P, R]):
     """A registered task function. Calling it calls the function; pickles by name."""
 
     def __init__(
         self, function: Callable[..., Any], *, name: str | None = None, options: Options | None = None
     ) -> None:
+        _refuse_plain_call(function, "put @task below @controller, or leave it away where no worker runs it")
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or registry.name_of(function)
@@ -106,5 +113,12 @@ def function_of(func: Any) -> Callable[..., Any]:
         return func.function
     if not callable(func):
         raise TypeError(f"a task needs a function, not {func!r}")
+    _refuse_plain_call(func, "call it; or, to hold the task yourself, give the function that stands below @controller")
     function: Callable[..., Any] = func
     return function
+
+
+def _refuse_plain_call(func: object, advice: str) -> None:
+    if isinstance(func, PlainCall):
+        name = getattr(func, "__qualname__", repr(func))
+        raise TypeError(f"{name} is no task: @controller has made it a plain call, which starts one; {advice}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from taskpy import errors
-from taskpy.definition import Definition, function_of
+from taskpy.definition import Definition, PlainCall, function_of
 from taskpy.registry import registry
 from taskpy.spec import Options
 
@@ -45,7 +45,7 @@ def _register(module: str, attribute: str, loaded: Any) -> None:
         if not hasattr(found, part):
             raise errors.BadName(f"module {module!r} has no {attribute!r}")
         found = getattr(found, part)
-    while not isinstance(found, Definition) and type(found).__name__ == "Controlled":
+    while isinstance(found, PlainCall):
         found = found.__wrapped__  # a controller's call is for its caller; workers run what it controls
     if not isinstance(found, Definition):
         registry.add(f"{module}.{attribute}", function_of(found), Options())
