@@ -1,8 +1,9 @@
 """The documents tell the truth: their code runs, their links lead somewhere, and what they list is complete.
 
 Of a document's ```python blocks, one that begins with `# name.py` is that file; the rest is one script, run from top to
-bottom. A line `expression  # -> text` in it says how the value looks. `$ taskpy-worker ...` in a ```console block is a
-worker that runs meanwhile. Redis is a local server of the test's own.
+bottom. A line `expression  # -> text` in it says how the value looks. `$ taskpy-worker ...` or `$ celery ...` in a
+```console block is a worker that runs meanwhile. Redis is a local server of the test's own; where there is Celery, which
+cannot start one, a server with an address.
 """
 
 import os
@@ -20,6 +21,7 @@ from taskpy_worker.__main__ import main as worker_command
 
 from taskpy import embedded
 from taskpy.keys import Keys
+from tests.system.servers import Server
 from tests.system.waiting import until
 from tests.test_architecture import FLOORS
 
@@ -83,8 +85,9 @@ def shown(found):
 def workers_of(blocks):
     for block in blocks:
         for line in block.lines if block.language == "console" else ():
-            if line.startswith("$ taskpy-worker "):
-                yield shlex.split(line.removeprefix("$ taskpy-worker "), comments=True)
+            if line.startswith(("$ taskpy-worker ", "$ celery ")):
+                program, *options = shlex.split(line.removeprefix("$ "), comments=True)
+                yield program.replace("-", "_"), options
 
 
 class Stage:
@@ -94,6 +97,7 @@ class Stage:
         self.folder = folder
         self.home = folder / "home"
         self.workers = []
+        self.server = None
         paths = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "worker")])
         ours = {"TASKPY_HOME": str(self.home), "TASKPY_EMBEDDED_GRACE": "1", "PYTHONPATH": paths}
         if server := os.environ.get("TASKPY_TEST_SERVER"):
@@ -101,18 +105,21 @@ class Stage:
         named = {name for name in os.environ if name.startswith("TASKPY_") or name == "REDIS_URL"}
         self.environment = {name: value for name, value in os.environ.items() if name not in named} | ours
 
-    def start_worker(self, options):
+    def start_worker(self, module, options):
+        if module == "celery" and self.server is None:
+            self.server = Server(tcp=True).start()
+            self.environment["REDIS_URL"] = self.server.url
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "taskpy_worker", *options],
+                [sys.executable, "-m", module, *options],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=output,
                 stderr=output,
             )
         self.workers.append(worker)
-        until(lambda: "is ready" in log.read_text() or worker.poll() is not None, log.read_text)
+        until(lambda: re.search(r"is ready|\bready\.$", log.read_text(), re.MULTILINE) or worker.poll() is not None, log.read_text)
         assert worker.poll() is None, log.read_text()
 
     def run(self, script, name):
@@ -134,6 +141,8 @@ class Stage:
         for worker in self.workers:
             worker.wait(60)
         embedded.stop(self.home)
+        if self.server is not None:
+            self.server.close()
 
 
 @pytest.fixture
@@ -149,8 +158,8 @@ def test_the_code_runs(stage, path):
     for block in blocks:
         if block.file:
             (stage.folder / block.file).write_text("\n".join(block.lines))
-    for options in workers_of(blocks):
-        stage.start_worker(options)
+    for module, options in workers_of(blocks):
+        stage.start_worker(module, options)
 
     done = stage.run(script_of(blocks), path.name)
 
