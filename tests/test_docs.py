@@ -119,7 +119,10 @@ class Stage:
                 stderr=output,
             )
         self.workers.append(worker)
-        until(lambda: re.search(r"is ready|\bready\.$", log.read_text(), re.MULTILINE) or worker.poll() is not None, log.read_text)
+        until(
+            lambda: re.search(r"is ready|\bready\.$", log.read_text(), re.MULTILINE) or worker.poll() is not None,
+            log.read_text,
+        )
         assert worker.poll() is None, log.read_text()
 
     def run(self, script, name):
