@@ -35,8 +35,17 @@ def _imported(module: str) -> Any:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise  # the module is there, but something it imports is not
         raise errors.BadName(
-            f"there is no module {module!r}; it is looked for in {Path.cwd()} and on the import path"
+            f"there is no module {module!r}; "
+            + (
+                f"name it as an import does: {_as_module(module)}"
+                if module.endswith(".py")
+                else f"it is looked for in {Path.cwd()} and on the import path"
+            )
         ) from None
+
+
+def _as_module(path: str) -> str:
+    return ".".join(Path(path).with_suffix("").parts)
 
 
 def _register(module: str, attribute: str, loaded: Any) -> None:
