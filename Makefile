@@ -14,7 +14,13 @@ DOCS_INSTALLED := .venv/installed-docs
 DEMO_ENV := env -u TASKPY_REDIS_URL -u REDIS_URL -u TASKPY_EMBEDDED -u TASKPY_NAMESPACE \
 	TASKPY_HOME="$(CURDIR)/.venv/demo" TASKPY_EMBEDDED_GRACE=2
 
-.PHONY: help demo test check docs clean
+# The lowest versions that pyproject.toml allows, in an environment of their own.
+OLDEST := redis==5.0.1 msgpack==1.2.4 click==8.1
+# redis-py 5.0 leaves the socket of a failed connect to the garbage collector.
+OLDEST_WARNINGS := -W ignore:unclosed:ResourceWarning
+OLDEST_TESTS := tests/broker tests/cli tests/system/test_topologies.py
+
+.PHONY: help demo test oldest check docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +30,9 @@ demo: $(INSTALLED) ## run real work on two workers, steer it, and kill one of th
 
 test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+oldest: .venv/oldest/installed ## run what meets them with the oldest redis-py, msgpack and click
+	@.venv/oldest/bin/python -m pytest -q -p no:cacheprovider $(OLDEST_WARNINGS) $(OLDEST_TESTS) $(ARGS)
 
 check: $(INSTALLED) ## check style, format and types
 	$(BIN)/ruff check .
@@ -47,4 +56,10 @@ $(INSTALLED): pyproject.toml
 
 $(DOCS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+.venv/oldest/installed: pyproject.toml Makefile $(INSTALLED)
+	$(BIN)/python -m venv .venv/oldest
+	.venv/oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv/oldest/bin/python -m pip install --quiet --editable '.[embedded,test]' $(OLDEST) pytest pytest-timeout psutil
 	@touch $@

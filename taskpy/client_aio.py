@@ -1,5 +1,6 @@
 """The asyncio forms of the outside: a `Client` and its `RemoteTask`. What does I/O is awaited."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -77,6 +78,18 @@ class RemoteTask(Generic[R]):
         """
         self._status = await self._drive(self._flows.stop(join, timeout, reason, grace, then))
         return self._status.state
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        # Where a framework cancels at every await, the request goes out all the same; only the wait is given up.
+        asking = asyncio.ensure_future(self.stop(join=False))
+        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(asking)
+        await self.wait()
 
     async def send(self, data: Any, block: bool = True, timeout: float | None = None, *, to: str | None = None) -> int:
         """Put a message into the task's inbox, or the one named `to`, waiting for room at most `timeout` seconds.

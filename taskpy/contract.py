@@ -5,7 +5,8 @@ A name that belongs to the other side only raises `WrongSide` and says what to u
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, Literal, NoReturn, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Literal, NoReturn, Self, TypeVar
 
 from taskpy import errors
 from taskpy.spec import State, StopReason
@@ -97,6 +98,13 @@ class Contract(ABC, Generic[R]):
 
     def stream(self, after: int | Literal["now"] | None = None, *, timeout: float | None = None) -> Iterator[Any]:
         """What the task sends, from a place of the caller's choice."""
+        self._only("outside")
+
+    def __enter__(self) -> Self:
+        """Whoever leaves the block stops the task, and waits for its end."""
+        self._only("outside")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._only("outside")
 
     # -- inside: what the function may do with the task it received ------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from taskpy import errors, retry, space
+from taskpy.definition import PlainCall
 from taskpy.handle import Handle
 from taskpy.thread import Task
 
@@ -37,7 +38,7 @@ def controller(ctrl: Controller[P], *args: P.args, **kwargs: P.kwargs) -> "Calla
     return decorate
 
 
-class Controlled:
+class Controlled(PlainCall):
     """A task function as a plain call, with the controller that steers it."""
 
     def __init__(self, func: Callable[..., Any], steer: Callable[[Handle[Any]], Any], place: "Place") -> None:

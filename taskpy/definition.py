@@ -18,6 +18,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class PlainCall:
+    """What starts a task when it is called, and so is no task itself: a function under `@controller`."""
+
+    __wrapped__: Callable[..., Any]
+
+
 class Definition(Generic[P, R]):
     """A registered task function. Calling it calls the function; pickles by name."""
 
@@ -29,6 +35,7 @@ class Definition(Generic[P, R]):
         options: Options | None = None,
         form: StateForm | None = None,
     ) -> None:
+        _refuse_plain_call(function, "put @task below @controller, or leave it away where no worker runs it")
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or registry.name_of(function)
@@ -128,6 +135,7 @@ def function_of(func: Any) -> Callable[..., Any]:
         return func.function
     if not callable(func):
         raise TypeError(f"a task needs a function, not {func!r}")
+    _refuse_plain_call(func, "call it; or, to hold the task yourself, give the function that stands below @controller")
     function: Callable[..., Any] = func
     return function
 
@@ -135,3 +143,9 @@ def function_of(func: Any) -> Callable[..., Any]:
 def time_limit_of(func: Any) -> float | None:
     """The time limit that `@task` gives the function, in seconds."""
     return func.defaults.time_limit if isinstance(func, Definition) else None
+
+
+def _refuse_plain_call(func: object, advice: str) -> None:
+    if isinstance(func, PlainCall):
+        name = getattr(func, "__qualname__", repr(func))
+        raise TypeError(f"{name} is no task: @controller has made it a plain call, which starts one; {advice}")

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from taskpy import errors, flow
 from taskpy.contract import Contract
@@ -80,6 +81,12 @@ class Handle(Contract[R]):
         Returns the state by then. A task that has not begun never will; one that has ended stays as it is.
         """
         return self._drive(self._flows.stop(join, timeout, reason, grace, then)).state
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
 
     # -- mail -----------------------------------------------------------------------------------
 

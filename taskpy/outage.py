@@ -35,24 +35,27 @@ FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
 
 def is_passing(error: Exception) -> bool:
     """Whether this error goes away by itself, so that the same call may be sent again."""
-    if _is_mistrust(error):
+    if _refusal_in(error) is not None:
         return False
     if isinstance(error, redis.exceptions.RedisClusterException | redis.ConnectionError | redis.TimeoutError | OSError):
         return True
     return isinstance(error, redis.ResponseError) and str(error).startswith(_PASSING)
 
 
-def _is_mistrust(error: BaseException | None) -> bool:
-    """Whether one side refused the other, by its login or by its certificate; redis-py may have wrapped that."""
+def _refusal_in(error: BaseException | None) -> BaseException | None:
+    """The error by which one side refused the other, its login or its certificate; redis-py may have wrapped it."""
     refusals = redis.AuthenticationError | redis.exceptions.AuthorizationError | ssl.SSLCertVerificationError
     while error is not None and not isinstance(error, refusals):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def said(error: Exception) -> str:
     """What the error says, without the settings of a Sentinel's client, which redis-py puts in."""
-    return re.sub(r"<redis\..*>", "asked the Sentinels", str(error))
+    text = re.sub(r"<redis\..*>", "asked the Sentinels", str(error))
+    refusal = _refusal_in(error)
+    # redis-py 5.0 says no more of a certificate than "Error 1 connecting to host:port. 1."
+    return text if refusal is None or str(refusal) in text else f"{text}: {refusal}"
 
 
 def translated(error: Exception, server: str) -> errors.BrokerError:

@@ -1,9 +1,10 @@
 """The documents tell the truth: their code runs, their links lead somewhere, and what they list is complete.
 
 Of a document's ```python blocks, one that begins with `# name.py` is that file; the rest is one script, run from top to
-bottom. A line `expression  # -> text` in it says how the value looks. `$ taskpy-worker ...` in a ```console block is a
-worker that runs meanwhile; what of COMMANDS stands there is typed into a shell when the script gets there, and prints
-the lines that follow, if some do. Redis is a local server of the test's own, and so is the one at OF_YOUR_OWN.
+bottom. A line `expression  # -> text` in it says how the value looks. `$ taskpy-worker ...` or `$ celery ...` in a
+```console block is a worker that runs meanwhile; what of COMMANDS stands there is typed into a shell when the script gets there, and prints
+the lines that follow, if some do. Redis is a local server of the test's own, and so is the one at
+OF_YOUR_OWN, and the one of Celery, which needs an address.
 A ```py block is other people's code: it is parsed.
 """
 
@@ -47,7 +48,7 @@ every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 #: A server that the reader has, in what is typed.
 OF_YOUR_OWN = "redis://127.0.0.1:6379/0"
 #: What is begun elsewhere, or tested elsewhere.
-ELSEWHERE = ("$ taskpy-worker ", "$ make ", "$ python ")
+ELSEWHERE = ("$ taskpy-worker ", "$ celery ", "$ make ", "$ python ")
 #: What is typed into a shell.
 COMMANDS = re.compile(r"\$ ((?:\w+=\$\()?(?:taskpy|export|mkdir|touch) .+)")
 
@@ -141,8 +142,9 @@ def workers_of(blocks):
             if line.startswith("$ export "):
                 name, value = line.removeprefix("$ export ").split("=")
                 exported[name] = value
-            if line.startswith("$ taskpy-worker "):
-                yield shlex.split(line.removeprefix("$ taskpy-worker "), comments=True), dict(exported)
+            if line.startswith(("$ taskpy-worker ", "$ celery ")):
+                program, *options = shlex.split(line.removeprefix("$ "), comments=True)
+                yield program.replace("-", "_"), options, dict(exported)
 
 
 class Stage:
@@ -164,18 +166,24 @@ class Stage:
         """Start what stands for a server of the reader's own."""
         self.server = Server(tcp=True).start()
 
-    def start_worker(self, options, exported):
+    def start_worker(self, module, options, exported):
+        if module == "celery" and self.server is None:
+            self.start_server()
+            self.environment["REDIS_URL"] = self.server.url
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "taskpy_worker", *options],
+                [sys.executable, "-m", module, *options],
                 cwd=self.folder,
                 env=self.environment | exported,
                 stdout=output,
                 stderr=output,
             )
         self.workers.append(worker)
-        until(lambda: "is ready" in log.read_text() or worker.poll() is not None, log.read_text)
+        until(
+            lambda: re.search(r"is ready|\bready\.$", log.read_text(), re.MULTILINE) or worker.poll() is not None,
+            log.read_text,
+        )
         assert worker.poll() is None, log.read_text()
 
     def run(self, script, name):
@@ -218,8 +226,8 @@ def test_the_code_runs(stage, path):
     for block in blocks:
         if block.file:
             (stage.folder / block.file).write_text("\n".join(block.lines))
-    for options, exported in workers_of(blocks):
-        stage.start_worker(options, exported)
+    for module, options, exported in workers_of(blocks):
+        stage.start_worker(module, options, exported)
 
     done = stage.run(script_of(blocks), name_of(path))
 

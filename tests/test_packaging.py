@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -87,3 +90,13 @@ def test_the_worker_command_explains_itself(site):
     said = run(site / "bin" / "taskpy-worker", "--help", cwd=site.parent, PYTHONPATH=str(site))
 
     assert "--queue" in said
+
+
+def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        needed = map(Requirement, tomllib.load(file)["project"]["dependencies"])
+    allowed = {f"{one.name}=={spec.version}" for one in needed for spec in one.specifier if spec.operator == ">="}
+    [tested] = re.findall(r"^OLDEST := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert set(tested.split()) == allowed
+    assert "make oldest\n" in (ROOT / ".ci" / "run").read_text()

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskpy.cli import exits, screen, values
+from taskpy.cli import exits, listing, screen, values
 from taskpy.cli.target import Target, pass_target
 from taskpy.cli.text import clean
 
 if TYPE_CHECKING:
+    from taskpy.answers import Outline
     from taskpy.remote import RemoteTask
 
 #: How many lines wait to be sent when they do not come from a person: then the one who writes them waits, too.
@@ -48,9 +49,14 @@ def attach(target: Target, /, *, id: str, as_json: bool) -> None:
     with target.client() as client:
         handle = client.attach(id)
         about = client.about(id)
-        greeting = f"{about.task.name} is {about.task.state}; Ctrl-C to stop it or to leave"
-        code = _Session(handle, as_json=as_json).run(greeting)
+        code = _Session(handle, as_json=as_json).run(_greeting(about.task))
     click.get_current_context().exit(code)
+
+
+def _greeting(task: "Outline") -> str:
+    if task.state.done:
+        return f"{task.name} has ended; this is what it has sent"
+    return f"{task.name} is {listing.word_of(task)}; Ctrl-C to stop it or to leave"
 
 
 class _Session:
@@ -59,7 +65,7 @@ class _Session:
     def __init__(self, handle: "RemoteTask[Any]", *, as_json: bool) -> None:
         self._handle = handle
         self._as_json = as_json
-        self._is_person = sys.stdin.isatty()
+        self._has_terminal = self._is_person = sys.stdin.isatty()
         self._happened: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._put_off: deque[tuple[str, Any]] = deque()  # what happened during a question
         self._outgoing: queue.Queue[str] = queue.Queue(0 if self._is_person else AHEAD)
@@ -155,12 +161,14 @@ class _Session:
 
     def _interrupted(self) -> int | None:
         """Ask what Ctrl-C is to mean; the exit code, or None to go on."""
+        self._end_line()
         if not self._is_person:
             return self._leave(exits.INTERRUPTED)
         self._asking = True
         try:
             answer = self._ask()
         except KeyboardInterrupt:
+            self._end_line()
             return self._leave(exits.INTERRUPTED)
         finally:
             self._asking = False
@@ -171,7 +179,6 @@ class _Session:
 
     def _ask(self) -> str:
         """Ask until there is an answer; what the task sends meanwhile is printed afterwards."""
-        screen.note("")
         while True:
             click.echo(_QUESTION, nl=False, err=True)
             what, answer = self._next()
@@ -186,6 +193,10 @@ class _Session:
                 return "g"
             if answer in _ANSWERS:
                 return str(answer)
+
+    def _end_line(self) -> None:
+        if self._has_terminal:  # which has written ^C into the line
+            screen.note("")
 
     def _next(self) -> tuple[str, Any]:
         """What happens next. Not one long wait: a Ctrl-C that comes just before it would not be heard."""

@@ -8,6 +8,8 @@ import click
 from taskpy.cli.text import cut, width
 
 GAP = "  "
+#: What may be cut to this width before anything is left out for it.
+READABLE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,12 @@ def table(
 def _chosen(columns: Sequence[Column], natural: Sequence[int], limit: int | None, empty: set[int]) -> list[int]:
     """Which columns are shown: all that are needed, and of the others the first that say something and find room."""
     shown = [place for place, column in enumerate(columns) if not column.extra]
+    needed = [
+        min(wide, max(column.least, READABLE)) if column.least is not None else wide
+        for column, wide in zip(columns, natural, strict=True)
+    ]
     for place, column in enumerate(columns):
-        wide = _total([natural[p] for p in [*shown, place]])
+        wide = _total([needed[p] for p in [*shown, place]])
         if column.extra and place not in empty and (limit is None or wide <= limit):
             shown.append(place)
     return sorted(shown)

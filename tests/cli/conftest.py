@@ -1,5 +1,6 @@
 """Runs the commands inside this process, on a server in its memory; and as processes of their own, on a real one."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -43,9 +44,15 @@ class Done:
         return self.out.splitlines()
 
 
+# Before click 8.2 a runner had to be told to keep the two outputs apart.
+RUNNER = click.testing.CliRunner(
+    **{"mix_stderr": False} if "mix_stderr" in inspect.signature(click.testing.CliRunner).parameters else {}
+)
+
+
 def run_here(*arguments, typed=None):
     """Run a command inside this process; what is no expected end is raised."""
-    done = click.testing.CliRunner().invoke(commands, arguments, input=typed, prog_name="taskpy")
+    done = RUNNER.invoke(commands, arguments, input=typed, prog_name="taskpy")
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Done(done.exit_code, done.stdout, done.stderr)

@@ -87,7 +87,7 @@ def test_a_second_ctrl_c_leaves(attached, obedient):
     attached.type("\x03")
     attached.see(QUESTION)
     attached.type("\x03")
-    attached.see("detached, it goes on")
+    attached.see("\ndetached, it goes on")
 
     assert attached.ended() == 130
     assert not obedient.done
@@ -118,9 +118,18 @@ def test_after_the_end_of_input_it_goes_on(attached, obedient):
     obedient.send("from elsewhere")
     attached.see('{"heard": "from elsewhere"}\n')
     attached.type("\x03")
-    attached.see("detached, it goes on")
+    attached.see("\ndetached, it goes on")
 
     assert attached.ended() == 130
+
+
+def test_a_task_that_has_ended_is_not_offered_a_stop(place, obedient):
+    obedient.send("end")
+    obedient.wait()
+    done = place.run("attach", obedient.id, typed="")
+
+    assert done.err == "cli.obedient has ended; this is what it has sent\nit has succeeded: as you wish\n"
+    assert done.code == 0
 
 
 # -- without one --------------------------------------------------------------------------------

@@ -150,6 +150,17 @@ def test_first_goes_what_is_extra_then_what_is_long_is_cut():
     assert drawn(10)[1] == "a1  a.lon…   7  failed"
 
 
+def test_one_name_that_is_very_long_does_not_take_the_room_of_what_is_extra():
+    rows = [*ROWS, ["c3", "x" * 90, "1", "queued", "host-2", ""]]
+
+    head, *_, last = table(COLUMNS, rows, columns_wide=80, colours=False)
+
+    assert head.endswith("  WORKER")
+    assert last.split() == ["c3", "x" * 55 + "…", "1", "queued", "host-2"]
+    assert len(last) <= 80
+    assert "x" * 90 in table(COLUMNS, rows, columns_wide=200, colours=False)[-1]
+
+
 @pytest.mark.parametrize("columns_wide", range(22, 90))
 def test_a_table_fits_the_terminal(columns_wide):
     assert max(map(len, drawn(columns_wide))) <= columns_wide

@@ -89,6 +89,13 @@ class Awaited:
         """As of the task."""
         return AwaitedStream(self._loop, self.task.stream(*args, **kwargs))
 
+    def __enter__(self) -> "Awaited":
+        assert self._loop.run(self.task.__aenter__()) is self.task
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._loop.run(self.task.__aexit__(*raised))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.task, name)
         return lambda *args, **kwargs: self._loop.run(method(*args, **kwargs))

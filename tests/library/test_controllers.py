@@ -116,6 +116,21 @@ def test_task_under_controller_runs_in_every_place(real_client):
         taskpy.set_default_client(None)
 
 
+def test_a_task_above_a_controller_says_what_to_do():
+    with pytest.raises(TypeError, match=r"nap is no task: @controller .* put @task below @controller"):
+
+        @taskpy.task
+        @controller(wait_until_done)
+        def nap(t):
+            t.sleep(0.01)
+
+
+@pytest.mark.parametrize("make", [Task, ProcessTask, taskpy.RemoteTask, taskpy.RemoteTask.options(queue="q")])
+def test_a_plain_call_is_no_task(make):
+    with pytest.raises(TypeError, match=r"controlled is no task: .* the function that stands below @controller"):
+        make(tasks.controlled, "value")
+
+
 def test_async_functions_have_controllers_too():
     @controller(wait_until_done)
     async def nap(t, seconds):

@@ -126,11 +126,13 @@ def test_what_belongs_to_a_handle_says_so_inside():
         for name in ("start", "wait", "get"):
             with pytest.raises(errors.WrongSide, match="belongs to a handle"):
                 getattr(t, name)()
-        return "all three"
+        with pytest.raises(errors.WrongSide, match="belongs to a handle"), t:
+            pass
+        return "all of them"
 
     handle = Task(call)
     handle.start()
-    assert handle.get(timeout=SOON) == "all three"
+    assert handle.get(timeout=SOON) == "all of them"
 
 
 # -- what a handle asks of Redis ----------------------------------------------------------------

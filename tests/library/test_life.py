@@ -1,8 +1,11 @@
 """From new to the end: start, wait, get, stop, in each state a task can be in."""
 
+import asyncio
+import concurrent.futures
 import threading
 import time
 
+import anyio
 import contract_tasks as tasks
 import contract_tasks_async
 import places
@@ -74,6 +77,79 @@ def test_whoever_waits_is_woken_by_the_end(place, gate, background):
     gate.open()
     assert [future.result(SOON) for future in waiting] == [True, "ignored", "succeeded"]
     assert time.monotonic() - began < WOKEN
+
+
+# -- with ---------------------------------------------------------------------------------------
+
+
+@thoroughly
+def test_leaving_the_block_stops_the_task_and_waits(place):
+    handle = place.begun(tasks.until_stopped)
+    with handle as held:
+        assert held is handle
+        assert handle.state == "running"
+    assert handle.state == "succeeded"
+    assert handle.result == "done."
+
+
+@thoroughly
+def test_what_the_block_raises_goes_through(place):
+    handle = place.begun(tasks.take)
+    with pytest.raises(KeyError, match="mine"), handle:
+        raise KeyError("mine")
+    assert handle.state == "stopped"
+
+
+def test_leaving_the_block_waits_for_a_task_that_does_not_listen(place, gate, background):
+    handle = place.begun(tasks.ignore_stop, gate.path)
+
+    def leave():
+        with handle:
+            pass
+
+    leaving = background(leave)
+    with pytest.raises(TimeoutError):
+        leaving.result(0.1)
+    gate.open()
+    leaving.result(SOON)
+    assert handle.result == "ignored"
+
+
+def test_the_block_starts_nothing(place):
+    with place(tasks.give, 1) as handle:
+        assert handle.state == "new"
+    assert_stopped(handle)
+
+
+def test_leaving_the_block_changes_no_end_and_raises_nothing_of_the_task(place):
+    with place.started(tasks.give, 1) as handle:
+        handle.wait()
+    assert handle.result == 1
+    with place.started(tasks.fail, "ValueError", "no") as handle:
+        handle.wait()
+    assert isinstance(handle.exception, ValueError)
+
+
+@pytest.mark.parametrize("place", ["aio-fake-async", "aio-real"], indirect=True)
+@pytest.mark.parametrize("everywhere", [False, True], ids=["once", "at every await"])
+def test_a_block_that_is_cancelled_stops_its_task(place, everywhere):
+    handle = place.begun(tasks.until_stopped)
+
+    async def hold():
+        await handle.task._client.close()  # so that the request has to wait for a connection
+        with anyio.CancelScope() as scope:
+            async with handle.task:
+                if everywhere:  # as anyio, and so Starlette, does it
+                    scope.cancel()
+                    await anyio.sleep(SOON)
+                raise asyncio.CancelledError
+
+    try:
+        handle._loop.run(hold())
+    except (asyncio.CancelledError, concurrent.futures.CancelledError):
+        assert handle.task.done, "cancelled once, it still waits for the end"
+    assert handle.wait(timeout=SOON)
+    assert handle.result == "done."
 
 
 # -- stop ---------------------------------------------------------------------------------------

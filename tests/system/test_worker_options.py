@@ -412,6 +412,7 @@ def test_a_worker_needs_no_command_line(fleet):
     assert done.returncode == 0, done.stderr
     [ready] = [line for line in map(json.loads, done.stderr.splitlines()) if "is ready" in line["message"]]
     assert (ready["queues"], ready["processes"], ready["concurrency"]) == ("high:3,low", 2, 3)
+    assert ready["server"] == f"{fleet.url} (TASKPY_REDIS_URL)"
     assert_each_ended_once(fleet, 1)
 
 

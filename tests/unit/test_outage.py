@@ -1,6 +1,7 @@
 """What passes by itself, how long one call is patient, and one line in the log for one outage."""
 
 import logging
+import ssl
 
 import pytest
 import redis
@@ -86,6 +87,14 @@ def test_anything_else_is_refused_and_names_the_server(error):
     assert type(translated) is errors.Refused
     assert "redis://there" in str(translated)
     assert str(error) in str(translated)
+
+
+def test_a_refused_certificate_says_why_however_it_is_wrapped():
+    why = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
+    for wrapped in (redis.ConnectionError("Error 1 connecting to there:6379. 1."), redis.ConnectionError(str(why))):
+        wrapped.__context__ = why
+        assert not outage.is_passing(wrapped)
+        assert str(outage.translated(wrapped, "redis://there")).count("certificate verify failed") == 1
 
 
 # -- one outage, one line -------------------------------------------------------------------------

@@ -34,6 +34,12 @@ def test_a_module_registers_what_it_decorates(module):
     assert known == len(registry.names())
 
 
+@pytest.mark.parametrize(("path", "name"), [("work.py", "work"), ("shop/work.py", "shop.work")])
+def test_a_file_is_told_its_name_as_a_module(module, path, name):
+    with pytest.raises(errors.BadName, match=rf"name it as an import does: {name}$"):
+        load_tasks([path])
+
+
 def test_a_plain_function_is_registered_by_its_place(module):
     name = module("class Tools:\n    @staticmethod\n    def work(t):\n        pass\n")
 

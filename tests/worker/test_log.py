@@ -84,6 +84,7 @@ def quiet_root():
     root.handlers = []
     yield root
     root.level, root.handlers = before[0], before[1]
+    logging.getLogger("taskpy.address").setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize(("form", "begins"), [("text", "2"), ("json", "{")])
@@ -98,3 +99,12 @@ def test_the_log_goes_to_standard_error(quiet_root, capsys, form, begins):
     [line] = seen.err.splitlines()
     assert line.startswith(begins)
     assert "but this: task=5f0c" in line
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", 0), ("debug", 1)])
+def test_each_process_need_not_say_where_the_local_server_is(quiet_root, capsys, level, lines):
+    log.set_up(level, "text")
+
+    logging.getLogger("taskpy.address").info("no Redis is named, using a local server: server=%s", "unix:///s")
+
+    assert len(capsys.readouterr().err.splitlines()) == lines

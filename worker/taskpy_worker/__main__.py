@@ -20,7 +20,16 @@ UNREACHABLE = 4
 UNHEALTHY = 5
 
 
-@click.command(context_settings={"auto_envvar_prefix": "TASKPY", "show_default": True, "max_content_width": 100})
+@click.command(
+    context_settings={
+        "auto_envvar_prefix": "TASKPY",
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 100,
+    },
+    epilog="Every option can come from the environment, as TASKPY_CONCURRENCY=20 or TASKPY_BURST=1 do; the modules as "
+    "TASKPY_MODULES, the queues as TASKPY_QUEUES, --url as TASKPY_REDIS_URL.",
+)
 @click.argument("modules", nargs=-1, envvar="TASKPY_MODULES")
 @click.option(
     "-q",
@@ -32,7 +41,11 @@ UNHEALTHY = 5
 )
 @click.option("-c", "--concurrency", type=click.IntRange(1), default=10, help="Tasks at once in each child process.")
 @click.option("-p", "--processes", type=click.IntRange(1), default=1, help="Child processes.")
-@click.option("--url", envvar="TASKPY_REDIS_URL", help="Where Redis is; without it REDIS_URL, else a local server.")
+@click.option(
+    "--url",
+    envvar="TASKPY_REDIS_URL",
+    help="Where Redis is.  [default: TASKPY_REDIS_URL, REDIS_URL, else a local server]",
+)
 @click.option("--namespace", default=None, help="The namespace to serve.  [default: taskpy]")
 @click.option("--grace", type=click.FloatRange(0), default=30.0, help="Seconds that running tasks get at a shutdown.")
 @click.option(
@@ -87,7 +100,9 @@ def main(
     """
     if check:
         _tell(Liveness(Path(options["alive_file"])).problem())
-    if context.get_parameter_source("url") is ParameterSource.COMMANDLINE and address.has_password(options["url"]):
+    if context.get_parameter_source("url") is ParameterSource.ENVIRONMENT:
+        options["url"] = None  # it is found there again, by a name that the log can tell
+    elif options["url"] and address.has_password(options["url"]):
         raise click.UsageError("a password on the command line shows in the process list; use TASKPY_REDIS_URL instead")
     try:
         config = WorkerConfig(modules=modules, namespace=namespace or Settings.from_env().namespace, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from taskpy import errors
-from taskpy.definition import Definition, function_of
+from taskpy.definition import Definition, PlainCall, function_of
 from taskpy.registry import registry
 from taskpy.spec import Options
 
@@ -35,8 +35,17 @@ def _imported(module: str) -> Any:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise  # the module is there, but something it imports is not
         raise errors.BadName(
-            f"there is no module {module!r}; it is looked for in {Path.cwd()} and on the import path"
+            f"there is no module {module!r}; "
+            + (
+                f"name it as an import does: {_as_module(module)}"
+                if module.endswith(".py")
+                else f"it is looked for in {Path.cwd()} and on the import path"
+            )
         ) from None
+
+
+def _as_module(path: str) -> str:
+    return ".".join(Path(path).with_suffix("").parts)
 
 
 def _register(module: str, attribute: str, loaded: Any) -> None:
@@ -45,7 +54,7 @@ def _register(module: str, attribute: str, loaded: Any) -> None:
         if not hasattr(found, part):
             raise errors.BadName(f"module {module!r} has no {attribute!r}")
         found = getattr(found, part)
-    while not isinstance(found, Definition) and type(found).__name__ == "Controlled":
+    while isinstance(found, PlainCall):
         found = found.__wrapped__  # a controller's call is for its caller; workers run what it controls
     if not isinstance(found, Definition):
         registry.add(f"{module}.{attribute}", function_of(found), Options())

@@ -18,6 +18,9 @@ def set_up(level: str, form: Format) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    if level == "info":
+        # Where it is connected stands in its first line; each of its processes would say it once more.
+        logging.getLogger("taskpy.address").setLevel(logging.WARNING)
 
 
 class JsonFormatter(logging.Formatter):
