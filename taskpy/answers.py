@@ -154,6 +154,45 @@ class Mail:
         return cls(State(text(state)), sent, first, list(messages))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a task stands: its state, its result or exception by then, and how far it has come, as they are packed."""
+
+    state: State
+    value: bytes | None
+    progress: bytes | None
+
+    @classmethod
+    def of(cls, row: Any) -> Self | None:
+        """Read the reply of `status`; None: no such task."""
+        if row[0] is None:
+            return None
+        state = State(text(row[0]))
+        value = row[1] if state is State.SUCCEEDED else row[2] if state is State.FAILED else None
+        return cls(state, value, row[3])
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A look into what a task has reported: its state (None: no such task), its progress, and lines of its log.
+
+    `next` is the place behind the last line here, counted from 0.
+    """
+
+    state: State | None
+    progress: bytes | None
+    next: int
+    lines: list[bytes]
+
+    @classmethod
+    def of(cls, reply: Any, index: int) -> Self:
+        """Read the reply of `reported` from place `index` on."""
+        if not reply:
+            return cls(None, None, index, [])
+        state, progress, behind, lines = reply
+        return cls(State(text(state)), progress or None, behind, [line for line in lines if line is not None])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
     """A task in a list, without what may be large. `worker` is the one that runs it or ran it last.
@@ -223,7 +262,8 @@ class Snapshot(Outline):
     `error` is the exception of an attempt that was retried, before the end. `origin` is the dead letter that it was
     revived from, `heir` the task that it was revived as. `unknowns` counts how often no worker knew its name,
     `restarts` how often it may be started again after a lost worker; `keep` is in seconds. Of messages are counted those
-    `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`.
+    `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`. `progress` is how far it
+    has come, as it is packed; `logged` counts the log lines that were kept, of which the last ones still are.
     """
 
     spec: bytes
@@ -238,10 +278,15 @@ class Snapshot(Outline):
     received: int
     acknowledged: int
     sent: int
+    progress: bytes | None = None
+    logged: int = 0
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
-SNAPSHOT_FIELDS = (*OUTLINE_FIELDS, "spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on")
+SNAPSHOT_FIELDS = (
+    *OUTLINE_FIELDS,
+    *("spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on", "lg", "pr"),
+)
 
 
 def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
@@ -249,8 +294,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir, keep, *counts = row[len(OUTLINE_FIELDS) :]
-    unknowns, restarts, received, acknowledged, sent = (int(count or 0) for count in counts)
+    spec, result, error, origin, heir, keep, *counts, progress = row[len(OUTLINE_FIELDS) :]
+    unknowns, restarts, received, acknowledged, sent, logged = (int(count or 0) for count in counts)
     state = outlined["state"]
     return Snapshot(
         **outlined,
@@ -266,6 +311,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         received=received,
         acknowledged=acknowledged,
         sent=sent,
+        progress=progress,
+        logged=logged,
     )
 
 

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from taskpy import errors
+from taskpy import errors, logs
 from taskpy.spec import Outcome, Verdict
 
 Function = Callable[..., Any]
@@ -45,7 +45,7 @@ def invoke(function: Function, task: Any) -> Any:
 def run(function: Function, task: Any, around: Around = contextlib.nullcontext) -> Outcome:
     """Run the function to its end in this thread, with what is to be done `around` it."""
     try:
-        with around(task):
+        with logs.captured(task), around(task):
             return Outcome(Verdict.SUCCEEDED, invoke(function, task))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         return outcome_of(error)
@@ -55,7 +55,7 @@ def run(function: Function, task: Any, around: Around = contextlib.nullcontext) 
 async def run_async(function: Function, task: Any, around: Around = contextlib.nullcontext) -> Outcome:
     """Run the coroutine function to its end on this event loop, with what is to be done `around` it."""
     try:
-        with around(task):
+        with logs.captured(task), around(task):
             return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", invoke(function, task)))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         return outcome_of(error)

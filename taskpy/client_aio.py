@@ -11,11 +11,12 @@ from taskpy.connection import AsyncConnections, Redis
 from taskpy.contract import Contract
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
-from taskpy.line import Status
+from taskpy.line import Reported, Status
 from taskpy.line_redis import RedisLine
 from taskpy.lists import About, DeadPage, Page
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.remote import spec_of
+from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders
 from taskpy.settings import Settings
 from taskpy.space import SUBMIT_BATCH
@@ -82,6 +83,26 @@ class RemoteTask(Generic[R]):
                 return
             yield message
 
+    async def logs(self, follow: bool = False) -> AsyncIterator[LogLine]:
+        """The log records of the task, from the oldest that is kept; with `follow` until the task ends.
+
+        Each call reads for itself. The last 1,000 lines are kept, over all attempts.
+        """
+        async for one in self.reports(follow):
+            if isinstance(one, LogLine):
+                yield one
+
+    async def reports(self, follow: bool = False) -> AsyncIterator[LogLine | Progress]:
+        """As `logs`, with each new progress of the task among the lines: the latest one, when several came at once."""
+        page: Reported | None = None
+        progress: Progress | None = None
+        while page := await self._drive(self._flows.reported(page, follow)):
+            for line in page.lines:
+                yield line
+            if page.progress is not None and page.progress != progress:
+                progress = page.progress
+                yield progress
+
     async def refresh(self) -> Self:
         """Ask Redis where the task stands; the properties then say so."""
         self._status = await self._drive(self._flows.look())
@@ -130,6 +151,11 @@ class RemoteTask(Generic[R]):
     def exception(self) -> Exception | None:
         """What the function raised; None before the end is known, and when it succeeded or was stopped."""
         return self._status.error
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the task had come when it was last asked; None before it had said so."""
+        return self._status.progress
 
     @property
     def line(self) -> RedisLine:

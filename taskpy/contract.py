@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, NoReturn, TypeVar
 
 from taskpy import errors
+from taskpy.reported import LogLine
 from taskpy.spec import State
 
 R = TypeVar("R")
@@ -84,6 +85,10 @@ class Contract(ABC, Generic[R]):
 
     def get(self, timeout: float | None = None) -> R:
         """Wait for the end, and return the result or raise."""
+        self._only("outside")
+
+    def logs(self, follow: bool = False) -> Iterator[LogLine]:
+        """The log records of the task."""
         self._only("outside")
 
     # -- inside: what the function may do with the task it received ------------------------------

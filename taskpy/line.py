@@ -6,12 +6,14 @@
 
 import threading
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from taskpy import codec, errors, flow
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
+from taskpy.reported import LogLine, Progress
+from taskpy.reports import Reports
 from taskpy.spec import Outcome, State, Verdict
 
 
@@ -19,13 +21,14 @@ from taskpy.spec import Outcome, State, Verdict
 class Status:
     """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed.
 
-    `unreadable` says why this process cannot read the value, where it cannot.
+    `unreadable` says why this process cannot read the value, where it cannot. `progress` is what it reported last.
     """
 
     state: State
     value: Any = None
     error: Exception | None = None
     unreadable: errors.WireError | None = None
+    progress: Progress | None = None
 
     def result(self) -> Any:
         """The value; raises a `WireError` where it cannot be read."""
@@ -44,6 +47,16 @@ class Mail:
     state: State
     first: int
     messages: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a reader of the log finds: lines, the absolute place behind them, and how the task stands."""
+
+    state: State
+    progress: Progress | None
+    next: int
+    lines: list[LogLine]
 
 
 class Full:
@@ -80,6 +93,9 @@ class Line(Protocol):
     def opened(self, message: Any) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
 
+    def reported(self, index: int) -> flow.Flow[Reported]:
+        """The log from an absolute place on, and the progress."""
+
     def late(self) -> flow.Flow[None]:
         """Called when a wait was not woken for `recheck` seconds."""
 
@@ -102,12 +118,14 @@ class LocalLine(ABC):
         self._status = Status(State.NEW)
         self._nudge = Nudge()
         self._outbox = Outbox()
+        self.reports = Reports(self._nudge.give)
 
     # -- the outside ----------------------------------------------------------------------------
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
-        return flow.just(self._status)
+        status = self._status  # read first: a task that ends afterwards has reported all it will
+        return flow.just(replace(status, progress=self.reports.latest))
 
     def watch(self) -> flow.Flow[Nudge]:
         """A nudge that is given at every change."""
@@ -148,6 +166,12 @@ class LocalLine(ABC):
     def opened(self, message: Any) -> Any:
         """A message of `read` as the task sent it."""
         return message
+
+    def reported(self, index: int) -> flow.Flow[Reported]:
+        """The log from an absolute place on, and the progress."""
+        state = self._status.state  # read first, as in `look`
+        behind, lines = self.reports.read(index)
+        return flow.just(Reported(state, self.reports.latest, behind, lines))
 
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""

@@ -1,16 +1,19 @@
 """The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
-from taskpy.answers import Event, Worker
+from taskpy.answers import Event, Standing, Worker
 from taskpy.answers import Mail as RawMail
+from taskpy.answers import Reported as RawReported
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full, Mail, Status
+from taskpy.line import FULL, Full, Mail, Reported, Status
 from taskpy.nudge import Nudge
+from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders
 from taskpy.spec import State, TaskSpec
 
@@ -55,10 +58,10 @@ class RedisLine:
             return Status(self._local)
         if self._final is not None:
             return self._final
-        row: tuple[State, bytes | None] | None = yield ops.status(self._keys, id=self.id)
-        if row is None:
+        found: Standing | None = yield ops.status(self._keys, id=self.id)
+        if found is None:
             raise self._not_found()
-        status = _status(*row)
+        status = replace(_status(found.state, found.value), progress=_progress(found.progress))
         if status.state.done:
             self._final = status
         return status
@@ -181,6 +184,15 @@ class RedisLine:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
         return codec.load_message(message).data
 
+    def reported(self, index: int) -> flow.Flow[Reported]:
+        """The log from an absolute place on, a batch at a time, and the progress."""
+        if self._local is not None:
+            return Reported(self._local, None, index, [])
+        found: RawReported = yield ops.reported(self._keys, id=self.id, index=index, count=BATCH)
+        if found.state is None:
+            raise self._not_found()
+        return Reported(found.state, _progress(found.progress), found.next, lines_of(found.lines))
+
     def _keep(self, body: bytes) -> State | Full:
         if self._uncertain:  # the task may be there already, with the messages of then
             raise errors.SubmitUncertain(
@@ -239,6 +251,27 @@ def _status(state: State, data: bytes | None) -> Status:
     if state is State.FAILED:
         return Status(state, error=exception_of(data or b""))
     return Status(state)
+
+
+def _progress(data: bytes | None) -> Progress | None:
+    if data is None:
+        return None
+    try:
+        return codec.load_progress(data)
+    except errors.WireError:  # of a newer taskpy: nobody shall miss the end of the task for it
+        return None
+
+
+def lines_of(packed: Iterable[bytes]) -> list[LogLine]:
+    """Lines of a log; one that cannot be read here says so."""
+    return [_line(data) for data in packed]
+
+
+def _line(data: bytes) -> LogLine:
+    try:
+        return codec.load_line(data)
+    except errors.WireError as error:
+        return LogLine(0.0, "ERROR", "taskpy", f"this line cannot be read here: {error}")
 
 
 def exception_of(data: bytes) -> Exception:

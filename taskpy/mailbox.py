@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from taskpy import flow, spec
 from taskpy.nudge import Nudge
+from taskpy.reports import Reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,14 @@ class Mailbox(Protocol):
     """The inside's end: what a running task takes, posts and is asked to do.
 
     `nudge` is given whenever something here changes. `stopping`: it was asked to stop; `draining`: its worker shuts
-    down; `lost`: another worker owns the task.
+    down; `lost`: another worker owns the task. `reports` takes its progress and its log.
     """
 
     nudge: Nudge
     stopping: bool
     draining: bool
     lost: bool
+    reports: Reports
 
     def take(self) -> flow.Flow[Received | None]:
         """The next message; None when there is none, or none of those accepted before the stop."""
@@ -109,12 +111,20 @@ class Outbox:
 class LocalMailbox:
     """The inside's end in this process: `taken` is called for each message taken, `posted` with each one sent."""
 
-    def __init__(self, inbox: Inbox, *, taken: Callable[[], None], posted: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        taken: Callable[[], None],
+        posted: Callable[[Any], None],
+        reports: Reports | None = None,
+    ) -> None:
         self.inbox = inbox
         self.nudge = Nudge()
         self.stopping = False
         self.draining = False
         self.lost = False
+        self.reports = reports or Reports()
         self._taken = taken
         self._posted = posted
 

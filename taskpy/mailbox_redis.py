@@ -13,6 +13,7 @@ from taskpy.answers import Started
 from taskpy.keys import Keys
 from taskpy.mailbox import Received
 from taskpy.nudge import Nudge
+from taskpy.reports import Reports
 
 #: How many delivered messages stay in the inbox, for the next attempt to see again. Far below half of its limit.
 WINDOW = 100
@@ -30,6 +31,7 @@ class RedisMailbox:
         self.stopping = started.stopping
         self.draining = False
         self.lost = False
+        self.reports = Reports()
         self._keys = keys
         self._queue = queue
         self._id = started.id
@@ -40,6 +42,7 @@ class RedisMailbox:
         self._cursor = started.acknowledged  # the next message to deliver
         self._fetched: deque[bytes] = deque()
         self._sent = started.sent
+        self._reported = 0
         self._taking = flow.Turn()
         self._posting = flow.Turn()
 
@@ -64,6 +67,21 @@ class RedisMailbox:
         """Note that another worker owns the task now."""
         self.lost = True
         self.nudge.give()
+
+    def report(self) -> ops.Op[ops.Kept] | None:
+        """The op that tells Redis what the task has reported since it was asked last; None: nothing."""
+        progress, lines = self.reports.take()
+        if progress is None and not lines:
+            return None
+        self._reported += 1
+        return ops.report(
+            self._keys,
+            id=self._id,
+            token=self._token,
+            number=self._reported,
+            progress=b"" if progress is None else codec.dump_progress(progress),
+            lines=[codec.dump_line(line) for line in lines],
+        )
 
     # -- what the task does ---------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
-from taskpy.line import FULL, Line, Status
+from taskpy.line import FULL, Line, Reported, Status
 from taskpy.nudge import Nudge
 from taskpy.spec import State
 
@@ -93,6 +93,29 @@ class OutsideFlows:
                 seen = nudge.count
                 continue  # a message may have come before we began to watch
             yield from self._pause(nudge, seen, deadline)
+            seen = nudge.count
+
+    def reported(self, last: Reported | None, follow: bool) -> flow.Flow[Reported | None]:
+        """The page of the log behind the `last` one, or the first; with `follow` waits for a line or another progress.
+
+        None behind the end. Raises `NotStarted` where a new task would be waited for.
+        """
+        index, progress = (0, None) if last is None else (last.next, last.progress)
+        nudge: Nudge | None = None
+        seen = 0
+        while True:
+            page = yield from self.line.reported(index)
+            if page.next > index or page.progress != progress:
+                return page
+            if page.state.done or not follow:
+                return None
+            if page.state is State.NEW:
+                raise errors.NotStarted
+            if nudge is None:
+                nudge = yield from self.line.watch()
+                seen = nudge.count
+                continue  # something may have come before we began to watch
+            yield from self._pause(nudge, seen, Deadline(None))
             seen = nudge.count
 
     def _fetch(self) -> flow.Flow[State]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -10,11 +11,15 @@ from taskpy import call, codec, flow
 from taskpy.inside import Inside, Run
 from taskpy.line import as_exception
 from taskpy.mailbox import Inbox, LocalMailbox, Received
+from taskpy.nudge import Nudge
 from taskpy.reference import Reference
+from taskpy.reports import Reports
 from taskpy.spec import Outcome, State, Verdict
 
 #: What a frame adds to the values in it, all of which have limits of their own.
 FRAME_LIMIT = codec.RESULT_LIMIT + 4096
+#: How long reports gather before they are passed on.
+REPORT_SECONDS = 0.2
 
 
 def main(pipe: "Connection[bytes, bytes]") -> None:
@@ -40,13 +45,20 @@ class Child:
     def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
         self._pipe = pipe
         self._writing = threading.Lock()
-        self._mailbox = PipeMailbox(Inbox(), taken=lambda: self._write(("took",)), posted=self._posted)
+        self._changed = Nudge()
+        self._passing_on = threading.Lock()
+        self._reports = Reports(self._changed.give)
+        self._mailbox = PipeMailbox(
+            Inbox(), taken=lambda: self._write(("took",)), posted=self._posted, reports=self._reports
+        )
 
     def serve(self, id: str, reference: Reference, packed: bytes) -> None:
         """Run the task to its end, and tell the handle."""
         threading.Thread(target=self._read, name="taskpy-pipe", daemon=True).start()
+        threading.Thread(target=self._report_for_ever, name="taskpy-reports", daemon=True).start()
         self._write(("begun",))
         state, value = _packed(self._outcome(id, reference, packed))
+        self._report()
         self._write(("end", state, value))
 
     def _outcome(self, id: str, reference: Reference, packed: bytes) -> Outcome:
@@ -66,6 +78,24 @@ class Child:
 
     def _posted(self, data: Any) -> None:
         self._write(("out", codec.dump_message(data)))
+
+    def _report_for_ever(self) -> None:
+        seen = 0
+        while True:
+            self._changed.wait(seen)
+            seen = self._changed.count
+            try:
+                self._report()
+            except OSError:
+                return  # the parent is gone; the reading thread ends this process
+            time.sleep(REPORT_SECONDS)
+
+    def _report(self) -> None:
+        with self._passing_on:  # the last one waits for the one before it
+            progress, lines = self._reports.take()
+            if progress is not None or lines:
+                packed = b"" if progress is None else codec.dump_progress(progress)
+                self._write(("report", packed, [codec.dump_line(line) for line in lines]))
 
     def _write(self, frame: tuple[Any, ...]) -> None:
         with self._writing:

@@ -27,6 +27,8 @@ RESTARTS = 2
 INBOX_LIMIT = 1000
 #: How many messages a task's outbox keeps for readers.
 OUTBOX_LIMIT = 1000
+#: How many lines of a task's log are kept for readers.
+LOG_LIMIT = 1000
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0
 

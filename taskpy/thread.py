@@ -33,7 +33,7 @@ class ThreadLine(LocalLine):
     def __init__(self) -> None:
         super().__init__()
         self._over = threading.Event()
-        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted)
+        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted, reports=self.reports)
 
     def ask_stop(self) -> None:
         """Pass the wish to stop on to the inside."""

@@ -83,7 +83,7 @@ def _await_change(space: Space, id: str) -> None:
     try:
         seen = nudge.count
         found = space.broker.run(ops.status(space.keys, id=id))
-        if found is not None and found[0] is State.RUNNING:
+        if found is not None and found.state is State.RUNNING:
             nudge.wait(seen, RECHECK_SECONDS)
     finally:
         subscriber.unwatch(channel)

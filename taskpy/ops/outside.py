@@ -1,13 +1,11 @@
 """The verbs of whoever submits and steers tasks, and of whoever looks after queues."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Mail, text
+from taskpy.answers import Agreement, Mail, Reported, Standing, text
 from taskpy.keys import Keys
 from taskpy.ops.op import Op, ms, plain, scripted, task_keys
-from taskpy.spec import State
 
 #: The version of what taskpy keeps in Redis. A worker refuses a namespace of another version.
 VERSION = 1
@@ -71,16 +69,12 @@ def locate(keys: Keys, *, id: str) -> Op[str | None]:
     return plain("locate", ["HGET", keys.task(id), "q"], lambda answer: None if answer is None else text(answer))
 
 
-def status(keys: Keys, *, id: str) -> Op[tuple[State, bytes | None] | None]:
-    """Read a task's state, with its result when it succeeded and its exception when it failed; None: no such task."""
+def status(keys: Keys, *, id: str) -> Op[Standing | None]:
+    """Read a task's state and progress, with its result when it succeeded, its exception when it failed.
 
-    def decode(row: Any) -> tuple[State, bytes | None] | None:
-        if row[0] is None:
-            return None
-        state = State(text(row[0]))
-        return state, row[1] if state is State.SUCCEEDED else row[2] if state is State.FAILED else None
-
-    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc"], decode)
+    None: no such task.
+    """
+    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc", "pr"], Standing.of)
 
 
 def stop(keys: Keys, *, id: str, queue: str, reason: str = "") -> Op[str]:
@@ -103,6 +97,14 @@ def send(keys: Keys, *, id: str, sender: str, number: int, body: bytes, limit: i
 def receive(keys: Keys, *, id: str, index: int, count: int) -> Op[Mail]:
     """Read up to `count` (1 or more) messages of a task's outbox from place `index` on, together with its state."""
     return scripted("receive", [keys.task(id), keys.outbox(id)], [index, count], lambda answer: Mail.of(answer, index))
+
+
+def reported(keys: Keys, *, id: str, index: int, count: int, limit: int = specs.LOG_LIMIT) -> Op[Reported]:
+    """Read up to `count` (1 to 1000) lines of a task's log from place `index` on, with its state and its progress.
+
+    An `index` below 0 counts from the end.
+    """
+    return scripted("reported", [keys.task(id)], [index, count, limit], lambda answer: Reported.of(answer, index))
 
 
 # -- a queue, from outside ------------------------------------------------------------------------

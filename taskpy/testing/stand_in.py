@@ -12,6 +12,7 @@ from taskpy import codec, errors, flow, inside_aio, spec
 from taskpy.inside import Inside, Run
 from taskpy.mailbox import Received
 from taskpy.nudge import Nudge
+from taskpy.reports import Reports
 from taskpy.spec import MISSING
 
 #: How often a function may look whether it is to stop, when the test does not say when: then it is a loop for ever.
@@ -26,6 +27,7 @@ class _Script:
         self.stopping = False
         self.draining = False
         self.lost = False
+        self.reports = Reports()
         self.sent: list[Any] = []
         self._inbox = deque(_carried(message) for message in inbox)
         self._stop_after = stop_after

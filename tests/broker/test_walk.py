@@ -28,6 +28,7 @@ WEIGHTS = {
     "stop": 3,
     "send": 6,
     "mark": 8,
+    "report": 4,
     "adopt": 1,
 }
 WEIGHTS |= {
@@ -66,6 +67,7 @@ class Walk:
         self.calls: list[Any] = []
         self.paused: set[str] = set()
         self.starts = 0
+        self.reports = 0
         self.steps = 0
 
     def step(self) -> None:
@@ -195,6 +197,13 @@ class Walk:
         done, sent = self.random.randint(0, int(fields.get("in", 0))), int(fields.get("on", 0))
         messages = [b"m"] * self.random.randint(0, 2)
         return self.rig.op("mark", id=id, token=token, acknowledged=done, sent=sent, messages=messages, limit=3)
+
+    def report(self) -> Any:
+        _, id, token = self._attempt()
+        self.reports += 1
+        lines = [b"l"] * self.random.randint(0, 3)
+        progress = self.random.choice([b"", b"p%d" % self.reports])
+        return self.rig.op("report", id=id, token=token, number=self.reports, progress=progress, lines=lines, limit=4)
 
     def adopt(self) -> Any:
         _, id, token = self._attempt()

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -44,7 +45,12 @@ class Executor:
         self.loop = EventLoop("taskpy-loop")
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.freed = Nudge()
+        self._entered: Callable[[Attempt], None] | None = None
         settler.on_settled(self.drop)
+
+    def on_entered(self, callback: Callable[[Attempt], None]) -> None:
+        """Call this with each attempt whose function is about to run."""
+        self._entered = callback
 
     # -- what the other duties ask --------------------------------------------------------------
 
@@ -87,6 +93,8 @@ class Executor:
         with self._lock:
             self._running[attempt.id] = attempt
             received, stopping = self._early.pop(attempt.id, (0, False))
+        if self._entered is not None:
+            self._entered(attempt)
         if attempt.mailbox is not None:
             attempt.mailbox.hear(received, stopping=stopping)
             if self._draining:
