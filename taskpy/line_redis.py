@@ -61,7 +61,7 @@ class RedisLine:
         found: Standing | None = yield ops.status(self._keys, id=self.id)
         if found is None:
             raise self._not_found()
-        status = replace(_status(found.state, found.value), progress=_progress(found.progress))
+        status = replace(_status(found.state, found.value), progress=progress_of(found.progress))
         if status.state.done:
             self._final = status
         return status
@@ -191,7 +191,7 @@ class RedisLine:
         found: RawReported = yield ops.reported(self._keys, id=self.id, index=index, count=BATCH)
         if found.state is None:
             raise self._not_found()
-        return Reported(found.state, _progress(found.progress), found.next, lines_of(found.lines))
+        return Reported(found.state, progress_of(found.progress), found.next, lines_of(found.lines))
 
     def _keep(self, body: bytes) -> State | Full:
         if self._uncertain:  # the task may be there already, with the messages of then
@@ -253,7 +253,8 @@ def _status(state: State, data: bytes | None) -> Status:
     return Status(state)
 
 
-def _progress(data: bytes | None) -> Progress | None:
+def progress_of(data: bytes | None) -> Progress | None:
+    """How far a task has come; None where it has not said so, or it cannot be read here."""
     if data is None:
         return None
     try:

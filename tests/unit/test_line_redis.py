@@ -3,6 +3,7 @@
 import pytest
 
 from taskpy import errors, flow
+from taskpy.answers import Standing
 from taskpy.keys import Keys
 from taskpy.line_redis import RedisLine
 from taskpy.senders import Senders
@@ -23,7 +24,7 @@ class Redis:
             raise errors.Unreachable
         if op.verb == "stop":
             return "stopped" if self.accepts else "unknown"
-        return (State.STOPPED, None) if self.accepts else None
+        return Standing(State.STOPPED, None, None) if self.accepts else None
 
     def drive(self, steps):
         return flow.drive(steps, self.perform)
