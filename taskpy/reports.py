@@ -31,7 +31,7 @@ class Reports:
         self._logged = 0  # lines ever
         self._dropped = 0  # since they were taken last
         self._dirty = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what is collected as garbage meanwhile may log
 
     def on_change(self, changed: Callable[[], None]) -> None:
         """Call this from now on, and at once when there is something already."""

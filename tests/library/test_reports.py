@@ -260,6 +260,41 @@ if __name__ == "__main__":
     assert output.splitlines() == ["app:hello there", "[] ['hello there']"]
 
 
+def test_in_a_process_of_our_own_a_handler_takes_records_behind_the_filters_of_loggers(script):
+    output, _ = script.run(
+        """
+import logging
+from taskpy import Task, logs
+
+logger = logging.getLogger("app")
+
+def work(t):
+    logger.warning("of %s", "a secret")
+    logger.warning("dropped")
+
+def hide(record):
+    record.args = ("***",) if record.args else ()
+    return record.msg != "dropped"
+
+def texts():
+    task = Task(work)
+    task.start()
+    task.get()
+    return [line.text for line in task.logs()]
+
+if __name__ == "__main__":
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    logger.addFilter(hide)
+    before = texts()
+    for _ in range(2):
+        logs.install_handler()
+    print(before, texts())
+"""
+    )
+
+    assert output == "['of a secret', 'dropped'] ['of ***']\n"
+
+
 def test_logging_in_a_child_process_is_as_ever(script):
     process = script.start(
         """

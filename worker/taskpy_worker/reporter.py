@@ -28,7 +28,7 @@ class Reporter:
         self._space = space
         self._changed: dict[_Key, Attempt] = {}
         self._telling: set[_Key] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # in the thread of a task: what is collected as garbage meanwhile may log
         self._turn = threading.Lock()  # held while Redis is told
         self._full = False
         self.nudge = Nudge()
