@@ -3,10 +3,11 @@
 import io
 import json
 import re
+import threading
 
 import pytest
 
-from taskpy import LogLine, Progress
+from taskpy import LogLine, Progress, RemoteTask
 from taskpy.cli import reports
 from tests.cli.terminal import Terminal
 from tests.system.waiting import until
@@ -200,3 +201,16 @@ def test_a_line_of_a_stranger_is_shown():
 
     assert reports.log_text(line, colours=False) == "? \\x1b[2J \\x1b[2J: \\x1b[2J"
     assert "\x1b" not in reports.log_summary(line, 80)
+
+
+def test_attach_prints_the_log_to_its_end(cli, working, monkeypatch):
+    task = working.client.submit("cli.logger", 2)
+    task.wait(10)
+    read = RemoteTask.reports
+
+    def read_late(self, follow=False):
+        threading.Event().wait(0.3)  # behind the end of the messages
+        return read(self, follow)
+
+    monkeypatch.setattr(RemoteTask, "reports", read_late)
+    assert re.findall(r"cli\.logger: line (\d)", cli("attach", task.id).err) == ["0", "1"]

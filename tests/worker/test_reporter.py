@@ -133,9 +133,9 @@ def test_what_is_new_comes_before_a_retry(rig, worker, said):
     assert (task.state, task.progress, texts(task)) == ("queued", Progress(1), ["fails"])
 
 
-def test_an_end_waits_for_a_report_that_is_under_way(rig, worker, said):
-    task = rig.submit("reports")
-    begin(worker, rig, task)
+@pytest.fixture
+def held(worker, said):
+    """Hold the next report on its way, in a thread; the fixture's value lets it go on, and waits for it."""
     under_way, go_on = threading.Event(), threading.Event()
 
     def hold(verbs):
@@ -145,20 +145,50 @@ def test_an_end_waits_for_a_report_that_is_under_way(rig, worker, said):
 
     said.before = hold
     telling = threading.Thread(target=worker.reporter.tick, args=(LONG,))
-    telling.start()
-    assert under_way.wait(LONG)
+
+    class Held:
+        def wait(self):
+            telling.start()
+            assert under_way.wait(LONG)
+
+        def go_on(self):
+            go_on.set()
+            telling.join(LONG)
+
+    yield Held()
+    go_on.set()
+
+
+@pytest.mark.parametrize("last_words", [True, False])
+def test_an_end_waits_for_a_report_that_is_under_way(rig, worker, said, held, last_words):
+    task = rig.submit("reports", 1, last_words)
+    begin(worker, rig, task)
+    held.wait()
     functions.GATE.set()
     settling = threading.Thread(target=settle, args=(worker,))
     settling.start()
     until(lambda: worker.settler.pending and worker.settler._decided.empty(), "the end to be under way")
+    settling.join(0.05)  # it does not come to its end, however long one waits
+    assert settling.is_alive()
     assert said.of_interest == []
-    go_on.set()
-    for thread in (telling, settling):
-        thread.join(LONG)
+    held.go_on()
+    settling.join(LONG)
 
-    assert said.of_interest[-1] == ["settle"]
     assert said.of_interest[0] == ["report"]
-    assert texts(task) == ["begins attempt 1", "ends"]
+    assert said.of_interest[-1] == ["settle"]
+    assert texts(task) == (["begins attempt 1", "ends"] if last_words else ["begins attempt 1"])
+
+
+def test_an_end_does_not_wait_for_the_reports_of_others(rig, worker, said, held):
+    begin(worker, rig, rig.submit("reports"))
+    held.wait()
+    task = rig.submit("returns", 7)
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.result == 7
+    assert said.of_interest == [["settle"]]
+    held.go_on()
 
 
 def test_an_attempt_that_owns_its_task_no_more_is_fenced(rig, worker):
