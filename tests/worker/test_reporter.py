@@ -260,3 +260,15 @@ def test_what_redis_refuses_holds_up_no_end(rig, worker, said, caplog):
 
     assert (task.state, task.progress, texts(task)) == ("succeeded", None, [])
     assert "reports of tasks are lost: tasks=1 error=no" in caplog.text
+
+
+def test_a_fault_in_reporting_holds_up_no_end(rig, worker, monkeypatch, caplog):
+    task = rig.submit("reports")
+    begin(worker, rig, task)
+    [attempt] = worker.executor.running()
+    monkeypatch.setattr(attempt.mailbox, "report", lambda: 1 / 0)
+    functions.GATE.set()
+    settle(worker)
+
+    assert task.state == "succeeded"
+    assert "ZeroDivisionError" in caplog.text

@@ -52,8 +52,12 @@ class Reporter:
         keys = [(attempt.id, attempt.token) for attempt in attempts]
         with self._lock:
             concerned = any(key in self._changed or key in self._telling for key in keys)
-        if concerned:
+        if not concerned:
+            return
+        try:
             self._tell(keys)
+        except Exception:  # whatever it is, it may not keep an end from being told
+            logger.exception("reports of tasks are lost")
 
     def _note(self, attempt: Attempt) -> None:
         with self._lock:
