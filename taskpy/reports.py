@@ -13,8 +13,8 @@ from taskpy import reported, spec
 from taskpy.reported import LogLine, Progress
 
 
-def _nobody() -> None:
-    """Tell nobody."""
+def nobody() -> None:
+    """Tell nobody: there is no one to whom a change matters (any more)."""
 
 
 class Reports:
@@ -23,7 +23,7 @@ class Reports:
     It is called for each line, and for the first progress after somebody has looked: before that only the latest counts.
     """
 
-    def __init__(self, changed: Callable[[], None] = _nobody, *, limit: int = spec.LOG_LIMIT) -> None:
+    def __init__(self, changed: Callable[[], None] = nobody, *, limit: int = spec.LOG_LIMIT) -> None:
         self._changed = changed
         self._latest: tuple[float, float | None, str | None] | None = None
         self._taken: tuple[float, float | None, str | None] | None = None

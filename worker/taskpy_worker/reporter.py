@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from taskpy import errors
 from taskpy.nudge import Nudge
+from taskpy.reports import nobody
 from taskpy.space import Space
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.executor import Executor
@@ -16,7 +17,7 @@ logger = logging.getLogger("taskpy.worker")
 #: How long reports gather before they are told, in seconds.
 PAUSE_SECONDS = 0.25
 #: Of how many tasks one pipeline tells.
-BATCH = 100
+BATCH = 50
 
 _Key = tuple[str, str]  # id and token
 
@@ -48,7 +49,14 @@ class Reporter:
         return self._tell(list(self._changed))
 
     def flush(self, attempts: Iterable[Attempt]) -> None:
-        """Tell Redis what is new of these attempts, which are about to end; says nothing when nothing is."""
+        """Tell Redis what is new of these attempts, which are about to end; says nothing when nothing is.
+
+        What they report from then on would be refused, and is not heard.
+        """
+        attempts = list(attempts)
+        for attempt in attempts:
+            if attempt.mailbox is not None:
+                attempt.mailbox.reports.on_change(nobody)  # which also unties a knot of references
         keys = [(attempt.id, attempt.token) for attempt in attempts]
         with self._lock:
             concerned = any(key in self._changed or key in self._telling for key in keys)
