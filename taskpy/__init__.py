@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from taskpy.errors import WorkerLost as WorkerLost
     from taskpy.process import ProcessTask as ProcessTask
     from taskpy.remote import RemoteTask as RemoteTask
+    from taskpy.reported import LogLine as LogLine
+    from taskpy.reported import Progress as Progress
     from taskpy.retry import Backoff as Backoff
     from taskpy.spec import State as State
     from taskpy.thread import Task as Task
@@ -61,6 +63,8 @@ _HOMES = {
     "default_client": "client",
     "set_default_client": "client",
     "State": "spec",
+    "Progress": "reported",
+    "LogLine": "reported",
     "Backoff": "retry",
     # composition
     "controller": "controllers",

@@ -189,14 +189,15 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a task stands, and why it was asked to stop.
+    """Where a task stands, why it was asked to stop, and how far it has come, packed.
 
     `data` is its result when it succeeded, its exception when it failed, how it was stopped when it was.
     """
 
     state: State
     data: bytes | None
-    stop: StopReason | None
+    stop: StopReason | None = None
+    progress: bytes | None = None
 
     @classmethod
     def of(cls, row: Any) -> Self | None:
@@ -205,7 +206,9 @@ class Standing:
             return None
         state = State(text(row[0]))
         data = row[1] if state is State.SUCCEEDED else row[2] if state.done else None
-        return cls(state, data, None if row[3] is None else StopReason(text(row[3]), text(row[4] or b"")))
+        reason, by = row[3:5]
+        stop = None if reason is None else StopReason(text(reason), text(by or b""))
+        return cls(state, data, stop, row[5])
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,27 @@ class Receipt:
         question, _, said = text(seen or b"0 0").partition(" ")
         taken = Taken.load(f"{int(acknowledged or 0)} {text(beyond or b'')}") | Taken.load(said)
         return cls(state == b"running", int(question) if question.isdecimal() else 0, taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A look into what a task has reported: its state (None: no such task), its progress, and lines of its log.
+
+    `next` is the place behind the last line here, counted from 0.
+    """
+
+    state: State | None
+    progress: bytes | None
+    next: int
+    lines: list[bytes]
+
+    @classmethod
+    def of(cls, reply: Any, index: int) -> Self:
+        """Read the reply of `reported` from place `index` on."""
+        if not reply:
+            return cls(None, None, index, [])
+        state, progress, behind, lines = reply
+        return cls(State(text(state)), progress or None, behind, [line for line in lines if line is not None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +323,8 @@ class Snapshot(Outline):
     `error` is the exception of an attempt that was retried, before the end. `origin` is the dead letter that it was
     revived from, `heir` the task that it was revived as. `unknowns` counts how often no worker knew its name,
     `restarts` how often it may be started again after a lost worker; `keep` is in seconds. Of messages are counted those
-    `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`.
+    `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`. `progress` is how far it
+    has come, as it is packed; `logged` counts the log lines that were kept, of which the last ones still are.
     """
 
     spec: bytes
@@ -314,10 +339,15 @@ class Snapshot(Outline):
     received: int
     acknowledged: int
     sent: int
+    progress: bytes | None = None
+    logged: int = 0
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
-SNAPSHOT_FIELDS = (*OUTLINE_FIELDS, "spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on")
+SNAPSHOT_FIELDS = (
+    *OUTLINE_FIELDS,
+    *("spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on", "lg", "pr"),
+)
 
 
 def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
@@ -325,8 +355,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir, keep, *counts = row[len(OUTLINE_FIELDS) :]
-    unknowns, restarts, received, acknowledged, sent = (int(count or 0) for count in counts)
+    spec, result, error, origin, heir, keep, *counts, progress = row[len(OUTLINE_FIELDS) :]
+    unknowns, restarts, received, acknowledged, sent, logged = (int(count or 0) for count in counts)
     state = outlined["state"]
     return Snapshot(
         **outlined,
@@ -342,6 +372,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         received=received,
         acknowledged=acknowledged,
         sent=sent,
+        progress=progress,
+        logged=logged,
     )
 
 

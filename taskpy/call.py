@@ -6,7 +6,7 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import Any, cast
 
-from taskpy import errors
+from taskpy import errors, logs
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.spec import Outcome, Verdict
 
@@ -58,7 +58,7 @@ def run(
     """
     interrupt = interrupt or ThreadInterrupt()
     try:
-        with interrupt, around(task):
+        with interrupt, logs.captured(task), around(task):
             value = invoke(function, task)
             return Outcome(Verdict.SUCCEEDED, _streamed(value, task) if _is_stream(function) else value)
     except BaseException as error:  # whatever a task raises is its outcome, never ours
@@ -81,7 +81,7 @@ async def run_async(
     interrupt = interrupt or CoroutineInterrupt()
     try:
         interrupt.enter()
-        with around(task):
+        with logs.captured(task), around(task):
             value = invoke(function, task)
             work = _streamed_async(value, task) if _is_async_stream(function) else value
             return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", work))

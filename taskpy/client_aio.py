@@ -12,12 +12,13 @@ from taskpy.connection import AsyncConnections, Redis
 from taskpy.contract import Contract
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
-from taskpy.line import Status
+from taskpy.line import Reported, Status
 from taskpy.line_redis import RedisLine
 from taskpy.lists import About, DeadPage, Page
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.reader import Place, Reader
 from taskpy.remote import spec_of
+from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders
 from taskpy.settings import Settings
 from taskpy.space import SUBMIT_BATCH
@@ -118,6 +119,26 @@ class RemoteTask(Generic[R]):
                 return
             yield message
 
+    async def logs(self, follow: bool = False) -> AsyncIterator[LogLine]:
+        """The log records of the task, from the oldest that is kept; with `follow` until the task ends.
+
+        Each call reads for itself. The last 1,000 lines are kept, over all attempts.
+        """
+        async for one in self.reports(follow):
+            if isinstance(one, LogLine):
+                yield one
+
+    async def reports(self, follow: bool = False) -> AsyncIterator[LogLine | Progress]:
+        """As `logs`, with each new progress of the task among the lines: the latest one, when several came at once."""
+        page: Reported | None = None
+        progress: Progress | None = None
+        while page := await self._drive(self._flows.reported(page, follow)):
+            for line in page.lines:
+                yield line
+            if page.progress is not None and page.progress != progress:
+                progress = page.progress
+                yield progress
+
     async def refresh(self) -> Self:
         """Ask Redis where the task stands; the properties then say so."""
         self._status = await self._drive(self._flows.look())
@@ -171,6 +192,11 @@ class RemoteTask(Generic[R]):
     def stop_reason(self) -> StopReason | None:
         """Why the task was asked to stop, and by whom (`.by`), as far as is known; None when it was not."""
         return self._status.stop
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the task had come when it was last asked; None before it had said so."""
+        return self._status.progress
 
     @property
     def line(self) -> RedisLine:

@@ -1,7 +1,8 @@
 """Everything that taskpy sends, in and out of bytes. The rest of taskpy imports this, not the parts it is made of.
 
 Owns what stands in the envelopes of specs, messages and results: short keys, of which unknown ones are kept. Values
-are the business of `values`, limits and versions that of `wire`, exceptions that of `failure`.
+are the business of `values`, limits and versions that of `wire`, exceptions that of `failure`,
+progress and log lines that of `reported`.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from taskpy import errors, wire
 from taskpy.failure import RemoteTraceback, dump_exception, load_exception, register_exception
+from taskpy.reported import dump_line, dump_progress, load_line, load_progress
 from taskpy.retry import Backoff
 from taskpy.spec import MISSING, Options, TaskSpec, checked_id, checked_name
 from taskpy.values import register_type
@@ -25,13 +27,17 @@ __all__ = [
     "Message",
     "RemoteTraceback",
     "dump_exception",
+    "dump_line",
     "dump_message",
+    "dump_progress",
     "dump_result",
     "dump_spec",
     "dump_state",
     "dumps",
     "load_exception",
+    "load_line",
     "load_message",
+    "load_progress",
     "load_result",
     "load_spec",
     "load_state",

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, Literal, NoReturn, Self, TypeVar
 
 from taskpy import errors
+from taskpy.reported import LogLine
 from taskpy.spec import State, StopReason
 
 R = TypeVar("R")
@@ -90,6 +91,10 @@ class Contract(ABC, Generic[R]):
 
     def get(self, timeout: float | None = None) -> R:
         """Wait for the end, and return the result or raise."""
+        self._only("outside")
+
+    def logs(self, follow: bool = False) -> Iterator[LogLine]:
+        """The log records of the task."""
         self._only("outside")
 
     def received(self, number: int) -> bool:

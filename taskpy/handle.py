@@ -7,9 +7,10 @@ from typing import Any, Self, TypeVar
 
 from taskpy import errors, flow
 from taskpy.contract import Contract
-from taskpy.line import Line, LocalLine, Status
+from taskpy.line import Line, LocalLine, Reported, Status
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.reader import Place, Reader
+from taskpy.reported import LogLine, Progress
 from taskpy.spec import GRACE_SECONDS, Follows, Outcome, State, StopReason, Verdict
 
 R = TypeVar("R")
@@ -128,6 +129,33 @@ class Handle(Contract[R]):
             except errors.TaskEnded:
                 return
             yield message
+
+    # -- what it reports ------------------------------------------------------------------------
+
+    @property
+    def progress(self) -> Any:
+        """How far the task says it has come, a `Progress`; None before it has said so.
+
+        For type checkers this is Any: inside the task `progress` is what says so, and both are a `Task`.
+        """
+        return self._look().progress
+
+    def logs(self, follow: bool = False) -> Iterator[LogLine]:
+        """The log records of the task, from the oldest that is kept; with `follow` until the task ends.
+
+        Each call reads for itself. The last 1,000 lines are kept, over all attempts.
+        """
+        return (one for one in self.reports(follow) if isinstance(one, LogLine))
+
+    def reports(self, follow: bool = False) -> Iterator[LogLine | Progress]:
+        """As `logs`, with each new progress of the task among the lines: the latest one, when several came at once."""
+        page: Reported | None = None
+        progress: Progress | None = None
+        while page := self._drive(self._flows.reported(page, follow)):
+            yield from page.lines
+            if page.progress is not None and page.progress != progress:
+                progress = page.progress
+                yield progress
 
     # -- what is known --------------------------------------------------------------------------
 

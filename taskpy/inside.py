@@ -14,6 +14,7 @@ from taskpy.checkpoint import StateForm
 from taskpy.contract import Contract, recv_order
 from taskpy.deadline import Deadline
 from taskpy.mailbox import Mailbox
+from taskpy.reports import Reports
 from taskpy.spec import MISSING, State, StopReason
 
 T = TypeVar("T")
@@ -190,6 +191,19 @@ class InsideView:
     def exception(self) -> None:
         """None, as long as the function can ask."""
         return
+
+    @property
+    def sink(self) -> Reports:
+        """Where its progress and its log records go."""
+        return self._mailbox.reports
+
+    def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Say how far the task has come, and in a few words what it does; those outside see the latest.
+
+        Says nothing to anybody here and now, so that it may be called as often as you like. Raises `BadArguments` for
+        numbers below 0, or that are none; a note keeps its first 500 characters.
+        """
+        self._mailbox.reports.progress(done, total, note)
 
     def stopped(self) -> bool:
         """Whether the task was asked to stop. A safe point: see `release`."""

@@ -68,11 +68,13 @@ class Keys:
         recognised), `att` attempts started, `started`. When it happened: `ret` retries used, `crash` workers lost,
         `unk` times given back for an unknown name, `stop` reason of the stop asked for, `in` / `ib` messages
         received / acknowledged, `on` messages sent, `s:<sender>` last message number of a sender, `origin` the dead
-        letter it was revived from, `heir` the task it was revived as. At the end: `ended`, and `res` or `exc`
-        (a retry leaves its error in `exc`, too).
+        letter it was revived from, `heir` the task it was revived as. When it reported: `pr` its progress, `lg` log
+        lines ever kept, `l:<place>` one of them (the last ones are there: fields, and no list, so that they need no
+        end of their own), `rp` token and number of the last report. At the end: `ended`, and `res` or `exc` (a retry
+        leaves its error in `exc`, too).
 
-        Also a CHANNEL: `running`, `queued` (again), `out` (something in the outbox), `room` (again, in the inbox), or
-        the final state, followed by a blank and the value when that is short.
+        Also a CHANNEL: `running`, `queued` (again), `out` (something in the outbox), `room` (again, in the inbox),
+        `report` (progress, or lines), or the final state, followed by a blank and the value when that is short.
         """
         return f"{{{self.namespace}}}:t:{id}"
 

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from taskpy import codec, errors, flow, ladder
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
+from taskpy.reported import LogLine, Progress
+from taskpy.reports import Reports
 from taskpy.spec import GRACE_SECONDS, Outcome, State, StopReason, Verdict, Wish
 from taskpy.taken import Taken
 
@@ -24,6 +26,7 @@ class Status:
 
     `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
     `note` says how it was stopped, where that was not plain.
+    `progress` is what it reported last.
     """
 
     state: State
@@ -32,6 +35,7 @@ class Status:
     unreadable: errors.WireError | None = None
     stop: StopReason | None = None
     note: str = ""
+    progress: Progress | None = None
 
     def result(self) -> Any:
         """The value; raises a `WireError` where it cannot be read."""
@@ -51,6 +55,16 @@ class Mail:
     first: int
     messages: list[Any]
     sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a reader of the log finds: lines, the absolute place behind them, and how the task stands."""
+
+    state: State
+    progress: Progress | None
+    next: int
+    lines: list[LogLine]
 
 
 class Full:
@@ -93,6 +107,9 @@ class Line(Protocol):
     def opened(self, message: Any) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
 
+    def reported(self, index: int) -> flow.Flow[Reported]:
+        """The log from an absolute place on, and the progress."""
+
     def late(self) -> flow.Flow[None]:
         """Called when a wait was not woken for `recheck` seconds."""
 
@@ -116,12 +133,14 @@ class LocalLine(ABC):
         self._nudge = Nudge()
         self._outbox = Outbox()
         self._taken = Taken()
+        self.reports = Reports(self._nudge.give)
 
     # -- the outside ----------------------------------------------------------------------------
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
-        return flow.just(self._status)
+        status = self._status  # read first: a task that ends afterwards has reported all it will
+        return flow.just(replace(status, progress=self.reports.latest))
 
     def watch(self) -> flow.Flow[Nudge]:
         """A nudge that is given at every change."""
@@ -181,6 +200,12 @@ class LocalLine(ABC):
     def opened(self, message: Any) -> Any:
         """A message of `read` as the task sent it."""
         return message
+
+    def reported(self, index: int) -> flow.Flow[Reported]:
+        """The log from an absolute place on, and the progress."""
+        state = self._status.state  # read first, as in `look`
+        behind, lines = self.reports.read(index)
+        return flow.just(Reported(state, self.reports.latest, behind, lines))
 
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""

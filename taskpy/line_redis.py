@@ -1,17 +1,19 @@
 """The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
 from taskpy.answers import Event, Receipt, Standing, Worker
 from taskpy.answers import Mail as RawMail
+from taskpy.answers import Reported as RawReported
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full, Mail, Status
+from taskpy.line import FULL, Full, Mail, Reported, Status
 from taskpy.nudge import Nudge
+from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders
 from taskpy.spec import State, StopReason, TaskSpec, Wish
 
@@ -62,7 +64,7 @@ class RedisLine:
         standing: Standing | None = yield ops.status(self._keys, id=self.id)
         if standing is None:
             raise self._not_found()
-        status = _status(standing)
+        status = replace(_status(standing), progress=progress_of(standing.progress))
         if status.state.done:
             self._final = status
         return status
@@ -217,6 +219,15 @@ class RedisLine:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
         return codec.load_message(message).data
 
+    def reported(self, index: int) -> flow.Flow[Reported]:
+        """The log from an absolute place on, a batch at a time, and the progress."""
+        if self._local is not None:
+            return Reported(self._local, None, index, [])
+        found: RawReported = yield ops.reported(self._keys, id=self.id, index=index, count=BATCH)
+        if found.state is None:
+            raise self._not_found()
+        return Reported(found.state, progress_of(found.progress), found.next, lines_of(found.lines))
+
     def _keep(self, body: bytes) -> int | Full:
         if self._uncertain:  # the task may be there already, with the messages of then
             raise errors.SubmitUncertain(
@@ -279,6 +290,28 @@ def _status(standing: Standing) -> Status:
         case State.STOPPED:
             return Status(state, stop=stop, note=data.decode(errors="replace"))
     return Status(state, stop=stop)
+
+
+def progress_of(data: bytes | None) -> Progress | None:
+    """How far a task has come; None where it has not said so, or it cannot be read here."""
+    if data is None:
+        return None
+    try:
+        return codec.load_progress(data)
+    except errors.WireError:  # of a newer taskpy: nobody shall miss the end of the task for it
+        return None
+
+
+def lines_of(packed: Iterable[bytes]) -> list[LogLine]:
+    """Lines of a log; one that cannot be read here says so."""
+    return [_line(data) for data in packed]
+
+
+def _line(data: bytes) -> LogLine:
+    try:
+        return codec.load_line(data)
+    except errors.WireError as error:
+        return LogLine(0.0, "ERROR", "taskpy", f"this line cannot be read here: {error}")
 
 
 def exception_of(data: bytes) -> Exception:

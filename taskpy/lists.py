@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from taskpy import errors, flow, pages, spec
+from taskpy import errors, flow, ops, pages, spec
 from taskpy.answers import Event, Outline, Snapshot
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
-from taskpy.line_redis import exception_of, not_found
+from taskpy.line_redis import exception_of, lines_of, not_found, progress_of
 from taskpy.ops import Op
+from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
 
 #: How many tasks a page of a list has.
@@ -22,6 +23,8 @@ PAGE = 50
 SEARCHED = 1000
 #: How many ids that ended last are kept of each queue.
 RECENT = 1000
+#: How many lines of a task's log stand in what is known about it.
+LAST_LINES = 10
 #: How many workers a list shows.
 WORKERS = 1000
 
@@ -67,12 +70,15 @@ class DeadPage(list[DeadLetter]):
 class About:
     """All that is known of one task: where it stands, and what was not plain in its life, oldest first.
 
-    `paused`: since when nothing is claimed from its queue (epoch seconds), or None.
+    `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `progress` is what it reported last,
+    `log` the last lines of its log.
     """
 
     task: Snapshot
     events: list[Event]
     paused: float | None
+    progress: Progress | None
+    log: list[LogLine]
 
 
 def state_of(state: State | str | None) -> State | None:
@@ -94,11 +100,13 @@ def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]
         pages.events(keys, id=id),
         pages.due_at(keys, id=id),
         pages.paused(keys),
+        ops.reported(keys, id=id, index=-LAST_LINES, count=LAST_LINES),
     ]
-    task, events, due, paused = yield flow.Together(asked)
+    task, events, due, paused, reported = yield flow.Together(asked)
     if task is None:
         raise not_found(keys, id, server())
-    return About(replace(task, due=due), events, paused.get(task.queue))
+    log = lines_of(reported.lines)
+    return About(replace(task, due=due), events, paused.get(task.queue), progress_of(task.progress), log)
 
 
 # -- tasks --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from taskpy import codec, flow, spec
 from taskpy.nudge import Nudge
+from taskpy.reports import Reports
 from taskpy.taken import Taken
 
 #: Who asked for a stop when it was the task.
@@ -38,13 +39,14 @@ class Mailbox(Protocol):
 
     `nudge` is given whenever something here changes. `wish`: it was asked to stop; `draining`: its worker shuts down;
     `lost`: another worker owns the task, or it was ended by force. `resumable` is None for a task that has no checkpoint; else whether
-    another worker could go on just where this one is, as nothing was taken since.
+    another worker could go on just where this one is, as nothing was taken since. `reports` takes its progress and its log.
     """
 
     nudge: Nudge
     wish: spec.Wish | None
     draining: bool
     lost: bool
+    reports: Reports
 
     @property
     def resumable(self) -> bool | None: ...
@@ -169,12 +171,14 @@ class LocalMailbox:
         taken: Callable[[int], None],
         posted: Callable[[Sequence[Any]], int],
         ask: Callable[[spec.Wish], None] | None = None,
+        reports: Reports | None = None,
     ) -> None:
         self.inbox = inbox
         self.nudge = Nudge()
         self.wish: spec.Wish | None = None
         self.draining = False
         self.lost = False
+        self.reports = reports or Reports()
         self._taken = taken
         self._posted = posted
         self._ask = ask or self.stop

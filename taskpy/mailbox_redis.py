@@ -15,6 +15,7 @@ from taskpy.answers import Started
 from taskpy.keys import Keys
 from taskpy.mailbox import ITSELF, Received, Stored
 from taskpy.nudge import Nudge
+from taskpy.reports import Reports
 from taskpy.spec import StopReason, Wish
 from taskpy.taken import Taken
 
@@ -53,6 +54,7 @@ class RedisMailbox:
         self.wish = started.wish
         self.draining = False
         self.lost = False
+        self.reports = Reports()
         self._keys = keys
         self._queue = queue
         self._id = started.id
@@ -68,6 +70,7 @@ class RedisMailbox:
         self._sent = started.sent
         self._checkpoint = started.checkpoint
         self._keeps = started.checkpoint is not None  # only checkpoints acknowledge
+        self._reported = 0
         self._taking = flow.Turn()
         self._marking = flow.Turn()
 
@@ -107,6 +110,21 @@ class RedisMailbox:
         """Note that another worker owns the task now."""
         self.lost = True
         self.nudge.give()
+
+    def report(self) -> ops.Op[ops.Kept] | None:
+        """The op that tells Redis what the task has reported since it was asked last; None: nothing."""
+        progress, lines = self.reports.take()
+        if progress is None and not lines:
+            return None
+        self._reported += 1
+        return ops.report(
+            self._keys,
+            id=self._id,
+            token=self._token,
+            number=self._reported,
+            progress=b"" if progress is None else codec.dump_progress(progress),
+            lines=[codec.dump_line(line) for line in lines],
+        )
 
     # -- what the task takes ----------------------------------------------------------------------
 

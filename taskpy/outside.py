@@ -9,7 +9,7 @@ from typing import Any
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
 from taskpy.identity import who
-from taskpy.line import FULL, Line, Status
+from taskpy.line import FULL, Line, Reported, Status
 from taskpy.nudge import Nudge
 from taskpy.reader import Place, Reader
 from taskpy.spec import Follows, State, StopReason, Wish
@@ -81,6 +81,29 @@ class OutsideFlows:
             raise errors.TaskEnded(answer)
         assert isinstance(answer, int)
         return answer
+
+    def reported(self, last: Reported | None, follow: bool) -> flow.Flow[Reported | None]:
+        """The page of the log behind the `last` one, or the first; with `follow` waits for a line or another progress.
+
+        None behind the end. Raises `NotStarted` where a new task would be waited for.
+        """
+        index, progress = (0, None) if last is None else (last.next, last.progress)
+        nudge: Nudge | None = None
+        seen = 0
+        while True:
+            page = yield from self.line.reported(index)
+            if page.next > index or page.progress != progress:
+                return page
+            if page.state.done or not follow:
+                return None
+            if page.state is State.NEW:
+                raise errors.NotStarted
+            if nudge is None:
+                nudge = yield from self.line.watch()
+                seen = nudge.count
+                continue  # something may have come before we began to watch
+            yield from flow.pause(self.line, nudge, seen, Deadline(None))
+            seen = nudge.count
 
     def _until(self, reached: Callable[[State], bool], deadline: Deadline) -> flow.Flow[Status]:
         status = yield from self.line.look()

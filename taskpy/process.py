@@ -1,8 +1,8 @@
 """`ProcessTask`: a function in a child process of this one, spoken to over a pipe. The child's end is `process_child.py`.
 
 Frames on the pipe are msgpack tuples. To the child: ("run", id, function, spec), then ("send", message, inbox), ("stop", reason,
-by) and ("raise",). From it: ("begun",), ("took", number), ("out", messages), ("stop", reason, by) where it asks itself, and at last
-("end", state, value).
+by) and ("raise",). From it: ("begun",), ("took", number), ("out", messages), ("stop", reason, by) where it asks itself,
+("report", progress or b"", log lines), and at last ("end", state, value).
 """
 
 import multiprocessing
@@ -17,6 +17,7 @@ from taskpy import call, codec, errors, life, process_child, reference, spec
 from taskpy.definition import Definition, function_of, time_limit_of
 from taskpy.handle import LocalHandle
 from taskpy.line import LocalLine
+from taskpy.reported import Progress
 from taskpy.spec import MISSING, Outcome, State, StopReason, TaskSpec, Verdict, Wish
 
 if TYPE_CHECKING:
@@ -128,6 +129,9 @@ class ProcessLine(LocalLine):
                         self.posted(frame[1])
                     case "stop":
                         self.wish(Wish(StopReason(frame[1], frame[2])))
+                    case "report":
+                        progress = codec.load_progress(frame[1]) if frame[1] else None
+                        self.reports.pass_on(progress, [codec.load_line(line) for line in frame[2]])
                     case "end":
                         outcome = _outcome(frame[1], frame[2])
                         self.ended(outcome)
@@ -212,6 +216,11 @@ class ProcessTask(LocalHandle[R]):
         made = cls(func, *args, **kwargs)
         made._prev = prev
         return made
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the task says it has come; None before it has said so."""
+        return self._look().progress
 
     def start(self) -> None:
         """Start the child process. Raises `AlreadyStarted` the second time, and after a stop."""

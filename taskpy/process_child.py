@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -12,11 +13,15 @@ from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import as_exception
 from taskpy.mailbox import Inbox, LocalMailbox, Received
+from taskpy.nudge import Nudge
 from taskpy.reference import Reference
+from taskpy.reports import Reports
 from taskpy.spec import Outcome, State, StopReason, Verdict, Wish
 
 #: What a frame adds to the values in it, all of which have limits of their own.
 FRAME_LIMIT = codec.RESULT_LIMIT + 4096
+#: How long reports gather before they are passed on.
+REPORT_SECONDS = 0.2
 
 
 def main(pipe: "Connection[bytes, bytes]") -> None:
@@ -44,18 +49,24 @@ class Child:
         self._writing = threading.Lock()
         self._sent = 0
         self._interrupt: Interrupt | None = None
+        self._changed = Nudge()
+        self._passing_on = threading.Lock()
+        self._reports = Reports(self._changed.give)
         self._mailbox = PipeMailbox(
             Inbox(),
             taken=lambda number: self._write(("took", number)),
             posted=self._posted,
             ask=self._ask,
+            reports=self._reports,
         )
 
     def serve(self, id: str, reference: Reference, packed: bytes) -> None:
         """Run the task to its end, and tell the handle."""
         threading.Thread(target=self._read, name="taskpy-pipe", daemon=True).start()
+        threading.Thread(target=self._report_for_ever, name="taskpy-reports", daemon=True).start()
         self._write(("begun",))
         state, value = _packed(self._outcome(id, reference, packed))
+        self._report()
         self._write(("end", state, value))
 
     def _outcome(self, id: str, reference: Reference, packed: bytes) -> Outcome:
@@ -87,6 +98,24 @@ class Child:
     def _ask(self, wish: Wish) -> None:
         self._mailbox.stop(wish)
         self._write(("stop", str(wish.reason), wish.reason.by))
+
+    def _report_for_ever(self) -> None:
+        seen = 0
+        while True:
+            self._changed.wait(seen)
+            seen = self._changed.count
+            try:
+                self._report()
+            except OSError:
+                return  # the parent is gone; the reading thread ends this process
+            time.sleep(REPORT_SECONDS)
+
+    def _report(self) -> None:
+        with self._passing_on:  # the last one waits for the one before it
+            progress, lines = self._reports.take()
+            if progress is not None or lines:
+                packed = b"" if progress is None else codec.dump_progress(progress)
+                self._write(("report", packed, [codec.dump_line(line) for line in lines]))
 
     def _write(self, frame: tuple[Any, ...]) -> None:
         with self._writing:

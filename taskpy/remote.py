@@ -9,6 +9,7 @@ from taskpy.answers import Snapshot
 from taskpy.definition import Definition, function_of
 from taskpy.handle import Handle, T
 from taskpy.line_redis import RedisLine
+from taskpy.reported import Progress
 from taskpy.space import Space
 from taskpy.spec import MISSING, Options, TaskSpec
 
@@ -121,6 +122,11 @@ class RemoteTask(Handle[R]):
     def name(self) -> str:
         """The name of the task's function; read from Redis for a task of somebody else."""
         return self._spec().name
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the task says it has come; None before it has said so."""
+        return self._look().progress
 
     def snapshot(self) -> Snapshot:
         """All that Redis knows of the task but its messages: state, counters, times, worker.

@@ -24,7 +24,7 @@ class Settings:
     `url` comes from TASKPY_REDIS_URL, else REDIS_URL (`url_from` says which); `namespace` from TASKPY_NAMESPACE;
     `home` from TASKPY_HOME; `server` (a redis-server or valkey-server to use) from TASKPY_REDIS_SERVER; `embedded`
     from TASKPY_EMBEDDED; `grace`, the seconds a local server outlives its last user, from TASKPY_EMBEDDED_GRACE.
-    `colours`: NO_COLOR is not set, so that a terminal may get some. `notify_socket`: where systemd wants to hear of a
+    `colours`: NO_COLOR is not set, so that a terminal may get some; `dumb`: it cannot move its cursor (TERM). `notify_socket`: where systemd wants to hear of a
     worker (NOTIFY_SOCKET).
     """
 
@@ -36,6 +36,7 @@ class Settings:
     embedded: bool = True
     grace: float = 30.0
     colours: bool = True
+    dumb: bool = False
     notify_socket: str | None = None
 
     @classmethod
@@ -52,6 +53,7 @@ class Settings:
             embedded=_flag(env, "TASKPY_EMBEDDED", default=True),
             grace=_seconds(env, "TASKPY_EMBEDDED_GRACE", default=30.0),
             colours=not env.get("NO_COLOR"),
+            dumb=env.get("TERM") == "dumb",
             notify_socket=env.get("NOTIFY_SOCKET") or None,
         )
 

@@ -27,6 +27,8 @@ RESTARTS = 2
 INBOX_LIMIT = 1000
 #: How many messages a task's outbox keeps for readers.
 OUTBOX_LIMIT = 1000
+#: How many lines of a task's log are kept for readers.
+LOG_LIMIT = 1000
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0
 
@@ -233,5 +235,5 @@ def checked_id(id: str) -> str:
 def checked_name(name: str, what: str = "task name") -> str:
     """The name of a task, queue or namespace, or `BadName`."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise errors.BadName(f"{name!r} is not a {what}: up to 128 letters, digits, '_', '.', ':' and '-'")
+        raise errors.BadName(f"{name!r} is not the name of a {what}: up to 128 letters, digits, '_', '.', ':' and '-'")
     return name

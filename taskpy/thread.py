@@ -34,7 +34,7 @@ class ThreadLine(LocalLine):
     def __init__(self) -> None:
         super().__init__()
         self._over = threading.Event()
-        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted, ask=self.wish)
+        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted, ask=self.wish, reports=self.reports)
         self.interrupt: Interrupt | None = None
 
     def ask_stop(self, wish: Wish) -> None:

@@ -15,7 +15,7 @@ FLOORS = (
     # 0: pure. No I/O, no Redis, no threads.
     """
     errors spec retry registry deadline keys
-    values wire failure codec
+    values wire failure reported codec
     """,
     # 1: what to say to Redis, and what the answers mean; still no I/O.
     """
@@ -28,7 +28,7 @@ FLOORS = (
     """,
     # 3: the library: what users hold, and what their functions receive.
     """
-    call reference life eventloop contract mailbox inside inside_aio line outside handle
+    reports logs call reference life eventloop contract mailbox inside inside_aio line outside handle
     definition thread process process_child
     space mailbox_redis line_redis remote lists upkeep client client_aio aio
     compose controllers on
@@ -39,7 +39,8 @@ FLOORS = (
     taskpy_worker taskpy_worker.__main__ taskpy_worker.attempt taskpy_worker.child taskpy_worker.claimer
     taskpy_worker.config taskpy_worker.executor taskpy_worker.heartbeater taskpy_worker.keeper taskpy_worker.listener
     taskpy_worker.liveness taskpy_worker.loading taskpy_worker.log taskpy_worker.processes taskpy_worker.promoter taskpy_worker.queues
-    taskpy_worker.recoverer taskpy_worker.reloading taskpy_worker.settler taskpy_worker.supervised taskpy_worker.supervisor
+    taskpy_worker.recoverer taskpy_worker.reloading taskpy_worker.reporter taskpy_worker.settler taskpy_worker.supervised
+    taskpy_worker.supervisor
     taskpy_worker.systemd taskpy_worker.worker
     """,
 )

@@ -9,7 +9,7 @@ from taskpy_worker.attempt import Attempt
 from taskpy_worker.settler import GiveBack
 from taskpy_worker.worker import Worker
 
-from taskpy import call, errors, failure, flow, ops, pages, spec
+from taskpy import call, errors, failure, flow, logs, ops, pages, spec
 from taskpy.answers import Started
 from taskpy.celery_bridge import process
 from taskpy.celery_bridge.process import QUEUE
@@ -72,7 +72,8 @@ class CeleryAttempt:
         """Run the function; returns and raises what Celery is to hear."""
         self._worker.executor.enter(self._attempt)
         try:
-            value = self._called(args, kwargs)
+            with logs.captured(self.inside):
+                value = self._called(args, kwargs)
         except BaseException as error:  # whatever a task raises is its outcome, never ours
             heard = self._raised(error)
             if heard is error:

@@ -58,6 +58,10 @@ class Steerable(Task):  # type: ignore[misc]  # celery has no types
         """Whether the task was asked to stop."""
         return self.inside.stopped()
 
+    def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Say how far the task has come; see `Inside.progress`."""
+        self.inside.progress(done, total, note)
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self.inside)
 

@@ -27,6 +27,7 @@ SECTIONS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("attach", "attach", "Follow what a task sends, and type into its inbox."),
         ("send", "mail", "Send a value to a task."),
         ("recv", "mail", "Print what a task sends."),
+        ("logs", "logs", "Print the log records of a task."),
         ("stop", "stop", "Ask tasks to stop, and wait for their end."),
     ),
     "Failures": (

@@ -1,7 +1,7 @@
 """`taskpy attach`: what a task sends is printed as it comes, what is typed goes into its inbox; until the task ends.
 
-Three threads bring what happens to the main one, the only one that prints: one reads the outbox, one reads standard
-input, one sends. So a full inbox keeps nobody from seeing what the task says, and Ctrl-C is always heard.
+Four threads bring what happens to the main one, the only one that prints: one reads the outbox, one the log and the
+progress, one reads standard input, one sends. So a full inbox keeps nobody from seeing what the task says, and Ctrl-C is always heard.
 """
 
 import contextlib
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskpy.cli import exits, listing, screen, values
+from taskpy.cli import exits, listing, reports, screen, values
+from taskpy.cli.live import LiveLine
 from taskpy.cli.target import Target, pass_target
 from taskpy.cli.text import clean
+from taskpy.reported import LogLine, Progress
 
 if TYPE_CHECKING:
     from taskpy.answers import Outline
@@ -42,7 +44,10 @@ def attach(target: Target, /, *, id: str, as_json: bool) -> None:
     go on; a second Ctrl-C detaches. It ends when the task ends. Lines may come from a file or a pipe, too; at their end
     it goes on to follow.
 
-    --json prints a line of JSON for each message, {"message": ...}, and one for the end: {"ended": ..., "result": ...}.
+    Its log records are printed on standard error; on a terminal a bar shows how far it has come.
+
+    --json prints a line of JSON for each message, {"message": ...}, for each log record, {"log": ...}, and progress,
+    {"progress": ...}, and one for the end: {"ended": ..., "result": ...}.
 
     The exit code is 0 when the task succeeded or you detached, 1 when it failed or was stopped, 130 after a second Ctrl-C.
     """
@@ -70,16 +75,22 @@ class _Session:
         self._put_off: deque[tuple[str, Any]] = deque()  # what happened during a question
         self._outgoing: queue.Queue[str] = queue.Queue(0 if self._is_person else AHEAD)
         self._asking = False
+        self._live = LiveLine()
+        self._followed = 2  # what is read to its end: messages, and reports
 
     def run(self, greeting: str) -> int:
         """Print and send until the task ends or the user leaves; the exit code."""
         self._happened.put(("note", greeting))
-        for duty in (self._receive, self._read, self._send):
+        for duty in (self._receive, self._watch, self._read, self._send):
             threading.Thread(target=duty, name=f"taskpy-{duty.__name__.strip('_')}", daemon=True).start()
         while True:
             try:
                 what, value = self._put_off.popleft() if self._put_off else self._next()
                 if what == "end":
+                    self._followed -= 1
+                    if self._followed:
+                        continue
+                    self._live.hide()
                     return self._end()
                 self._show(what, value)
             except KeyboardInterrupt:
@@ -103,13 +114,26 @@ class _Session:
                 self._happened.put(("failure", error))
                 return
 
+    def _watch(self) -> None:
+        from taskpy import errors
+
+        try:
+            for report in self._handle.reports(follow=True):
+                self._happened.put(("report", report))
+        except errors.TaskpyError as error:
+            self._happened.put(("failure", error))
+        else:
+            self._happened.put(("end", None))
+
     def _read(self) -> None:
         for line in _lines():
             if self._asking:
                 answer = line.strip().lower()[:1]
                 self._asking = answer not in _ANSWERS  # here and now: the next line may be for the task again
                 self._happened.put(("answer", answer))
-            elif line:
+                continue
+            self._happened.put(("typed", None))
+            if line:
                 self._outgoing.put(line)
         self._happened.put(("no input", None))
 
@@ -131,11 +155,35 @@ class _Session:
     def _show(self, what: str, value: Any) -> None:
         match what:
             case "failure":
+                self._live.hide()
                 raise value
-            case "note":
-                screen.note(clean(value))
+            case "typed":
+                if self._is_person:
+                    self._live.typed()
             case "no input":
                 self._is_person = False
+            case "report":
+                self._show_report(value)
+            case _:
+                with self._live.aside():
+                    self._print(what, value)
+
+    def _show_report(self, report: "LogLine | Progress") -> None:
+        match report:
+            case LogLine() if self._as_json:
+                screen.line({"log": reports.line_fields(report)})
+            case LogLine():
+                with self._live.aside():
+                    screen.note(reports.log_text(report, colours=screen.has_colours(sys.stderr)))
+            case _ if self._as_json:
+                screen.line({"progress": reports.progress_fields(report)})
+            case _:
+                self._live.show(lambda columns: reports.progress_bar(report, columns, sys.stderr))
+
+    def _print(self, what: str, value: Any) -> None:
+        match what:
+            case "note":
+                screen.note(clean(value))
             case "message" if self._as_json:
                 screen.line({"message": values.jsonable(value)})
             case "message":
@@ -165,6 +213,7 @@ class _Session:
         if not self._is_person:
             return self._leave(exits.INTERRUPTED)
         self._asking = True
+        self._live.hide()
         try:
             answer = self._ask()
         except KeyboardInterrupt:
@@ -182,8 +231,9 @@ class _Session:
         while True:
             click.echo(_QUESTION, nl=False, err=True)
             what, answer = self._next()
-            while what in {"message", "note"}:
-                self._put_off.append((what, answer))
+            while what in {"message", "note", "report", "typed"}:
+                if what != "typed":  # the line that it would move is not there now
+                    self._put_off.append((what, answer))
                 what, answer = self._next()
             if what == "no input":
                 return "d"
@@ -205,6 +255,7 @@ class _Session:
                 return self._happened.get(timeout=LOOK_SECONDS)
 
     def _leave(self, code: int) -> int:
+        self._live.hide()
         screen.note(f"detached, it goes on; to come back: taskpy attach {self._handle.id}")
         return code
 

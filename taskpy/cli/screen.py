@@ -5,7 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -67,9 +67,9 @@ def wide() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def has_colours() -> bool:
-    """Whether standard output is for people who want colours."""
-    return sys.stdout.isatty() and Settings.from_env().colours
+def has_colours(stream: TextIO | None = None) -> bool:
+    """Whether this stream, else standard output, is for people who want colours."""
+    return (stream or sys.stdout).isatty() and Settings.from_env().colours
 
 
 def styled(text: str, *, fg: str | None = None, bold: bool = False) -> str:

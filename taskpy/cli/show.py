@@ -1,11 +1,12 @@
 """`taskpy show`: all that is known of one task: where it stands, what happened, how it came out."""
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskpy.cli import screen, values
+from taskpy.cli import reports, screen, values
 from taskpy.cli.listing import fields_of
 from taskpy.cli.moments import ago, length, stamp, until
 from taskpy.cli.target import Target, pass_target
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from taskpy.answers import Event, Snapshot
     from taskpy.client import Client
     from taskpy.lists import About
+    from taskpy.reported import Progress
 
 #: How much of a result, of arguments and of a traceback is shown; --json has all of it.
 LONG = 4000
@@ -56,6 +58,7 @@ def show(target: Target, /, *, id: str, with_args: bool, as_json: bool) -> None:
         return
     _show_head(about, served=served)
     _show_timeline(about)
+    _show_log(about)
     if with_args:
         _show_arguments(arguments)
     if result["unreadable"]:
@@ -98,6 +101,9 @@ def _document(about: "About") -> dict[str, Any]:
         "origin": task.origin,
         "heir": task.heir,
         "messages": {"received": task.received, "acknowledged": task.acknowledged, "sent": task.sent},
+        "progress": reports.progress_fields(about.progress),
+        "logged": task.logged,
+        "log": [reports.line_fields(line) for line in about.log],
         "events": [{"time": event.time, "word": event.word, "detail": event.detail} for event in about.events],
     }
 
@@ -115,6 +121,10 @@ def _show_head(about: "About", *, served: bool) -> None:
         _show_field("attempts", _attempts(task))
     if task.worker:
         _show_field("worker", clean(task.worker, limit=NAME))
+    if about.progress is not None:
+        columns = screen.wide()
+        text = reports.progress_text(about.progress)
+        _show_field("progress", text if columns is None else _bar(about.progress, columns))
     if task.received or task.sent:
         _show_field("messages", f"{task.received} received, {task.sent} sent")
     if task.origin:
@@ -158,7 +168,11 @@ def _attempts(task: "Snapshot") -> str:
 
 
 def _show_field(name: str, text: str) -> None:
-    screen.data(f"{name:<10} {text}")
+    screen.data(_field(name, text))
+
+
+def _field(name: str, text: str) -> str:
+    return f"{name:<10} {text}"
 
 
 def _show_timeline(about: "About") -> None:
@@ -188,6 +202,22 @@ def _event(event: "Event") -> str:
     if event.word == "stop":
         return _EVENTS["stop"] + (f": {detail}" if detail else "")
     return _EVENTS.get(event.word, clean(event.word, limit=NAME) + " {}").format(detail)
+
+
+def _bar(progress: "Progress", columns: int) -> str:
+    return reports.progress_bar(progress, columns - len(_field("progress", "")), sys.stdout)
+
+
+def _show_log(about: "About") -> None:
+    if not about.log:
+        return
+    lines, logged = len(about.log), about.task.logged
+    more = f": the last {lines} of {logged} lines; for more: taskpy logs {about.task.id}" if logged > lines else ""
+    screen.data()
+    screen.data(screen.styled("log", bold=True) + more)
+    columns = screen.wide()
+    for line in about.log:
+        screen.data("  " + reports.log_summary(line, None if columns is None else columns - 2))
 
 
 def _show_arguments(arguments: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ Redis's clock here, milliseconds in Redis. What lists and pages read is in `page
 `answers`.
 """
 
+from taskpy.ops.inside import Kept as Kept
 from taskpy.ops.inside import adopt as adopt
 from taskpy.ops.inside import fetch as fetch
 from taskpy.ops.inside import mark as mark
+from taskpy.ops.inside import report as report
 from taskpy.ops.inside import seen as seen
 from taskpy.ops.op import Op as Op
 from taskpy.ops.op import plain as plain
@@ -21,6 +23,7 @@ from taskpy.ops.outside import pause as pause
 from taskpy.ops.outside import purge as purge
 from taskpy.ops.outside import receipt as receipt
 from taskpy.ops.outside import receive as receive
+from taskpy.ops.outside import reported as reported
 from taskpy.ops.outside import resume as resume
 from taskpy.ops.outside import revive as revive
 from taskpy.ops.outside import send as send

@@ -1,6 +1,7 @@
 """The verbs of a running task, from inside: each is fenced by the token of the attempt."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from taskpy import spec as specs
 from taskpy.keys import Keys
@@ -45,3 +46,25 @@ def mark(
 def seen(keys: Keys, *, id: str, token: str, question: int, taken: Taken) -> Op[bool]:
     """Answer `inquire`: these messages the task has taken; False: fenced."""
     return scripted("seen", [keys.task(id)], [token, question, taken.dump()], bool)
+
+
+#: What became of a report; `full`: its progress was kept, and its lines were not, for the server has no memory.
+Kept = Literal["kept", "fenced", "full"]
+_KEPT: dict[int, Kept] = {1: "kept", 0: "fenced", 2: "full"}
+
+
+def report(
+    keys: Keys,
+    *,
+    id: str,
+    token: str,
+    number: int,
+    progress: bytes = b"",
+    lines: Sequence[bytes] = (),
+    limit: int = specs.LOG_LIMIT,
+) -> Op[Kept]:
+    """Keep how far a task has come, and lines of its log (at most 1000), in one fenced step.
+
+    `number` counts the reports of this attempt from 1: a repeated one, or an old one that arrives late, adds nothing.
+    """
+    return scripted("report", [keys.task(id)], [token, number, progress, limit, *lines], _KEPT.__getitem__)

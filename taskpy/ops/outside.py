@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Mail, Receipt, Standing, text
+from taskpy.answers import Agreement, Mail, Receipt, Reported, Standing, text
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys
 from taskpy.spec import Follows
@@ -72,8 +72,8 @@ def locate(keys: Keys, *, id: str) -> Op[str | None]:
 
 
 def status(keys: Keys, *, id: str) -> Op[Standing | None]:
-    """Read where a task stands, and what came of it; None: no such task."""
-    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc", "stop", "by"], Standing.of)
+    """Read where a task stands, how far it has come and what came of it; None: no such task."""
+    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc", "stop", "by", "pr"], Standing.of)
 
 
 def stop(
@@ -118,6 +118,14 @@ def inquire(keys: Keys, *, id: str) -> Op[int]:
 def receive(keys: Keys, *, id: str, index: int, count: int) -> Op[Mail]:
     """Read up to `count` (1 or more) messages of a task's outbox from place `index` on, together with its state."""
     return scripted("receive", [keys.task(id), keys.outbox(id)], [index, count], lambda answer: Mail.of(answer, index))
+
+
+def reported(keys: Keys, *, id: str, index: int, count: int, limit: int = specs.LOG_LIMIT) -> Op[Reported]:
+    """Read up to `count` (1 to 1000) lines of a task's log from place `index` on, with its state and its progress.
+
+    An `index` below 0 counts from the end.
+    """
+    return scripted("reported", [keys.task(id)], [index, count, limit], lambda answer: Reported.of(answer, index))
 
 
 # -- a queue, from outside ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from taskpy_worker.executor import Executor
 from taskpy_worker.listener import Listener
 from taskpy_worker.promoter import Promoter
 from taskpy_worker.recoverer import Recoverer
+from taskpy_worker.reporter import Reporter
 from taskpy_worker.settler import Settler
 
 from taskpy import ops, pages
@@ -42,6 +43,7 @@ class Duties:
         space.broker.run(ops.join(space.keys, wid=wid, lease=lease))
         self.settler = RememberingSettler(space, wid)
         self.executor = Executor(config, space, wid, self.settler)
+        self._reporter = Reporter(space, executor=self.executor, settler=self.settler)
         self._claimer = Claimer(config, space, wid, self.executor)
         self._promoter = Promoter(space, lease, Recoverer(space, lease))
         self._listener = Listener(space, wid, self.executor)
@@ -71,6 +73,7 @@ class Duties:
         """Wait at most so long for something that runs to end, and tell Redis; the ids of what has ended."""
         before = self.executor.held()
         self.executor.enforcer.tick()
+        self._reporter.tick(0)
         self.settler.tick(min(seconds, TURN_SECONDS))
         after = self.executor.held()
         return [id for id in before if id not in after]

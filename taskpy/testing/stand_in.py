@@ -11,6 +11,7 @@ from taskpy import codec, errors, flow, inside_aio, spec
 from taskpy.inside import Inside, Run
 from taskpy.mailbox import Inbox, Received, Stored
 from taskpy.nudge import Nudge
+from taskpy.reports import Reports
 from taskpy.spec import MISSING, StopReason, Wish
 
 #: How often a function may look whether it is to stop, when the test does not say when: then it is a loop for ever.
@@ -27,6 +28,7 @@ class _Script:
         self.wish: Wish | None = None
         self.draining = False
         self.lost = False
+        self.reports = Reports()
         self.sent: list[Any] = []
         self.states: list[Any] = []
         self._inbox = Inbox()

@@ -44,18 +44,19 @@ for _, key in ipairs(KEYS) do declared[key] = true end
 local reads = { HGET = 1, HMGET = 1, HGETALL = 1, HKEYS = 1, HLEN = 1, HEXISTS = 1, EXISTS = 1, GET = 1, PTTL = 1, LLEN = 1,
   LRANGE = 1, ZSCORE = 1, ZRANGE = 1, ZRANGEBYSCORE = 1, ZCARD = 1, ZCOUNT = 1, TIME = 1, PUBLISH = 1 }
 local frees = { ZREM = 1, HDEL = 1, LTRIM = 1, LREM = 1, RPOP = 1, DEL = 1 }
-local redis = { call = function(command, key, ...)
+local function guarded(call) return function(command, key, ...)
   if command == 'TIME' then return server.call('TIME') end
   if command ~= 'PUBLISH' and not declared[key] then error('key is not declared: ' .. key) end
   if not reads[command] and not wrote then
     wrote = true
     if %s and not frees[command] then error('the first write needs memory: ' .. command) end
   end
-  return server.call(command, key, ...)
-end }
+  return call(command, key, ...)
+end end
+local redis = { call = guarded(server.call), pcall = guarded(server.pcall) }
 """
-#: These may be refused by a full server; `mark` when it sends.
-MAY_NEED_MEMORY = {"submit", "revive", "send", "mark"}
+#: These may be refused by a full server; `mark` when it sends, the lines of `report`.
+MAY_NEED_MEMORY = {"submit", "revive", "send", "mark", "report"}
 
 
 class Rig:
@@ -104,6 +105,11 @@ class Rig:
         return first, second
 
     # -- shortcuts ------------------------------------------------------------------------------
+
+    def status(self, id: str = "a") -> tuple[Any, bytes | None] | None:
+        """The state of a task, and its result or exception by then."""
+        found = self.run(self.op("status", id=id))
+        return None if found is None else (found.state, found.value)
 
     def running(self, id: str = "a", *, wid: str = "w1", number: int = 1, **options: Any) -> str:
         """Submit a task and start it; the token."""

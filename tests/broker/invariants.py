@@ -69,7 +69,9 @@ class Observer:
             assert len(inbox) == received - acknowledged >= 0, f"I8: the inbox of {id!r} does not match its counters"
             ranges = task.get(b"ibx", b"").decode()
             beyond = Taken.load(f"{acknowledged} {ranges}").beyond
-            assert all(acknowledged < n <= received for n in beyond), f"I8: {id!r} has taken what it cannot have: {ranges}"
+            assert all(acknowledged < n <= received for n in beyond), (
+                f"I8: {id!r} has taken what it cannot have: {ranges}"
+            )
             assert acknowledged + 1 not in beyond, f"I8: {id!r} keeps a message that it is done with: {ranges}"
         self._check_marks(id, task)
         self._check_stop(id, task)

@@ -11,6 +11,7 @@ from tests.broker import test_messages as messages
 from tests.broker import test_queues as queues
 from tests.broker import test_receipts as receipts
 from tests.broker import test_recover as recovers
+from tests.broker import test_reports as reports
 from tests.broker import test_stop as stops
 from tests.broker import test_submit as submits
 from tests.broker import test_take as takes
@@ -113,6 +114,30 @@ CONTROLS = {
         "math.max(0, sent - before)",
         "0",
         messages.test_a_late_copy_sends_nothing,
+    ),
+    "reports have no number": (
+        "report",
+        "if by == token and tonumber(before) >= tonumber(number) then return 1 end",
+        "",
+        reports.test_a_repeated_report_adds_nothing,
+    ),
+    "a late report counts": (
+        "report",
+        "tonumber(before) >= tonumber(number)",
+        "tonumber(before) == tonumber(number)",
+        reports.test_an_old_report_that_arrives_late_changes_nothing,
+    ),
+    "a report has no fence": (
+        "report",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "",
+        lambda rig: reports.test_only_the_attempt_that_owns_the_task_reports(rig, "started again"),
+    ),
+    "lines are kept for ever": (
+        "report",
+        "if #old > 0 then redis.call('HDEL', task, unpack(old)) end",
+        "",
+        reports.test_the_last_lines_are_kept,
     ),
     "a revival is not remembered": (
         "revive",
@@ -276,6 +301,7 @@ def test_the_guard_notices_a_key_that_is_not_declared(fake_rig):
         "no restored entry",
         "messages are not numbered",
         "outgoing messages have no place",
+        "reports have no number",
         "an event is written each time",
         "a late mark is not noticed",
         "no fence for a mark",

@@ -64,6 +64,8 @@ def test_a_whole_life_goes_on(real_rig):
         assert [started.token for started in rig.start(number=2, ids=ids)] == ["w1.2"] * 3
         assert rig.adopt(id="succeeds", token="w1.2", restarts=9, keep=9.0) is True
         assert rig.mark(id="succeeds", token="w1.2", number=1, acknowledged=Taken(1), sent=0) is True
+        assert rig.report(id="succeeds", token="w1.2", number=1, progress=b"p") == "kept"
+        assert rig.report(id="succeeds", token="w1.2", number=2, lines=[b"line"]) == "full"  # and no error
         assert rig.stop(id="stops", reason="enough") == "stopping"
         assert rig.stop(id="queued") == "stopped"
         assert rig.heartbeat(tasks=[("succeeds", "w1.2")]).held == 3

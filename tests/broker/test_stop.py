@@ -37,7 +37,9 @@ def test_a_running_task_is_asked(rig):
 
     assert rig.twice("stop", reason="enough is enough", by="ann@web:1") == ("stopping", "stopping")
     assert (rig.look().state, rig.look().stopping, rig.look().reason) == (State.RUNNING, True, "enough is enough")
-    assert heard() == [b"a 0 stop - 0 ann@web:1 enough is enough"] * 2  # again, for the first nudge may be what was lost
+    assert (
+        heard() == [b"a 0 stop - 0 ann@web:1 enough is enough"] * 2
+    )  # again, for the first nudge may be what was lost
     assert rig.heartbeat(tasks=[("a", token)]).tasks[0].wish == Wish(StopReason("enough is enough"))
     assert words(rig) == [("stop", "enough is enough")]
 

@@ -21,14 +21,15 @@ QUEUES = ["low", "high"]
 #: A verb's share of the steps.
 WEIGHTS = {
     "submit": 8,
-    "claim": 12,
-    "start": 14,
+    "claim": 15,
+    "start": 20,
     "take": 4,
     "settle": 8,
     "giveback": 6,
     "stop": 6,
     "send": 8,
     "mark": 16,
+    "report": 4,
     "adopt": 1,
     "inquire": 1,
     "seen": 2,
@@ -70,6 +71,7 @@ class Walk:
         self.paused: set[str] = set()
         self.starts = 0
         self.states = 0
+        self.reports = 0
         self.steps = 0
 
     def step(self) -> None:
@@ -224,6 +226,13 @@ class Walk:
         fields = self.rig.fields(id)
         question = self.random.randint(0, int(fields.get("asked", 0)))
         return self.rig.op("seen", id=id, token=token, question=question, taken=self._taken(id, fields))
+
+    def report(self) -> Any:
+        _, id, token = self._attempt()
+        self.reports += 1
+        lines = [b"l"] * self.random.randint(0, 3)
+        progress = self.random.choice([b"", b"p%d" % self.reports])
+        return self.rig.op("report", id=id, token=token, number=self.reports, progress=progress, lines=lines, limit=4)
 
     def adopt(self) -> Any:
         _, id, token = self._attempt()

@@ -1,5 +1,6 @@
 """The tasks that the commands are tried on."""
 
+import logging
 import threading
 
 from taskpy import task
@@ -50,6 +51,26 @@ def obedient(t):
             return "as you wish"
         t.send({"heard": message})
     return "stopped politely"
+
+
+@task(name="cli.climber")
+def climber(t, total):
+    """Goes one step further, and says so, with each message."""
+    logger = logging.getLogger("cli.climber")
+    for done in range(total):
+        t.progress(done, total, "\x1b[31mclimbing")
+        logger.warning("step %d\nof \x1b[31m%d", done, total)
+        if t.recv() == "fail":
+            logger.error("\x1b[2Jslipped")
+            raise ValueError("slipped")
+    t.progress(total, total)
+    return "at the top"
+
+
+@task(name="cli.logger")
+def log_many(t, count):
+    for number in range(count):
+        logging.getLogger("cli.logger").error("line %d", number)
 
 
 @task(name="cli.talker")

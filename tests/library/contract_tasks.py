@@ -4,9 +4,12 @@ A module of its own, on pytest's `pythonpath`, so that child processes and worke
 """
 
 import builtins
+import contextvars
+import logging
 import os
 import queue
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -303,6 +306,90 @@ def retry_until(t, attempt):
     if t.attempt < attempt:
         raise taskpy.Retry(delay=0)
     return t.attempt
+
+
+# -- progress and logs --------------------------------------------------------------------------
+
+
+class Unprintable:
+    """An argument of a log record whose text cannot be made."""
+
+    def __str__(self):
+        raise ValueError("no text")
+
+
+def log_oddly():
+    """Log what is hard to pass on, and what is not to be passed on."""
+    logger = logging.getLogger("contract.odd")
+    logger.warning("%s and %s", *["one"])
+    logger.warning("%s", Unprintable())
+    logger.warning("lone \ud800")
+    logger.warning("%send", "x" * 10_000)
+    logging.getLogger("taskpy.anything").warning("not to be seen")
+    logging.getLogger("contract.low").debug("not to be seen")
+    try:
+        {}["why"]
+    except KeyError:
+        logger.exception("failed")
+
+
+def log_in_threads():
+    """Log in threads with this context and without."""
+    logger = logging.getLogger("contract.threads")
+    context = contextvars.copy_context()
+    for target in (lambda: logger.warning("without"), lambda: context.run(logger.warning, "with")):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+
+
+@task
+def climb(t, gate):
+    t.progress(1, 4, "first")
+    logging.getLogger("contract").warning("climbing")
+    t.send("begun")
+    wait_for(gate)
+    t.progress(4, 4)
+    logging.getLogger("contract").warning("at the top")
+    wait_for(gate + ".end")
+
+
+@task
+def say_progress(t, *args):
+    t.progress(*args)
+
+
+@task
+def say_lines(t, count, name="line"):
+    for number in range(count):
+        logging.getLogger("contract.lines").error("%s %d", name, number)
+
+
+@task
+def say_odd_lines(t):
+    log_oddly()
+
+
+@task
+def say_in_threads(t):
+    log_in_threads()
+
+
+@task
+def report_and_fail_once(t):
+    logging.getLogger("contract").warning("attempt %d", t.attempt)
+    if t.attempt == 1:
+        t.progress(9, 10)
+        raise ValueError("the first time")
+
+
+@task
+def die_after_logging(t):
+    logging.getLogger("contract").warning("last words")
+    t.progress(1)
+    t.send("begun")
+    t.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 # -- processes, chains and pools ----------------------------------------------------------------

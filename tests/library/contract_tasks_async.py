@@ -2,11 +2,12 @@
 
 import asyncio
 import builtins
+import logging
 import os
 import queue
 import time
 
-from contract_tasks import GATE_SECONDS, KnownError, UnknownError, is_open
+from contract_tasks import GATE_SECONDS, KnownError, UnknownError, is_open, log_in_threads, log_oddly
 
 import taskpy
 from taskpy import task
@@ -280,3 +281,51 @@ async def tell_pid_and_ignore_stop(t, gate):
 @task
 async def add_to_prev(t):
     return t.prev + 1
+
+
+# -- progress and logs --------------------------------------------------------------------------
+
+
+@task
+async def climb(t, gate):
+    t.progress(1, 4, "first")
+    logging.getLogger("contract").warning("climbing")
+    await t.send("begun")
+    await wait_for(gate)
+    t.progress(4, 4)
+    logging.getLogger("contract").warning("at the top")
+    await wait_for(gate + ".end")
+
+
+@task
+async def say_progress(t, *args):
+    t.progress(*args)
+
+
+@task
+async def say_lines(t, count, name="line"):
+    for number in range(count):
+        logging.getLogger("contract.lines").error("%s %d", name, number)
+        await asyncio.sleep(0)  # the others are to have a turn
+
+
+@task
+async def say_odd_lines(t):
+    await asyncio.create_task(_odd())  # a task of its own takes the context along
+
+
+async def _odd():
+    log_oddly()
+
+
+@task
+async def say_in_threads(t):
+    log_in_threads()
+
+
+@task
+async def report_and_fail_once(t):
+    logging.getLogger("contract").warning("attempt %d", t.attempt)
+    if t.attempt == 1:
+        t.progress(9, 10)
+        raise ValueError("the first time")

@@ -78,12 +78,7 @@ class Awaited:
         return repr(self.task)
 
     def __iter__(self) -> Iterator[Any]:
-        messages = aiter(self.task)
-        while True:
-            try:
-                yield self._loop.run(_next(messages))
-            except StopAsyncIteration:
-                return
+        return self._each(aiter(self.task))
 
     def stream(self, *args: Any, **kwargs: Any) -> "AwaitedStream":
         """As of the task."""
@@ -134,6 +129,26 @@ class Awaited:
     def exception(self) -> Any:
         """As of the task, asked now."""
         return self._refreshed().exception
+
+    @property
+    def progress(self) -> Any:
+        """As of the task, asked now."""
+        return self._refreshed().progress
+
+    def logs(self, follow: bool = False) -> Iterator[Any]:
+        """As of the task."""
+        return self._each(self.task.logs(follow))
+
+    def reports(self, follow: bool = False) -> Iterator[Any]:
+        """As of the task."""
+        return self._each(self.task.reports(follow))
+
+    def _each(self, items: Any) -> Iterator[Any]:
+        while True:
+            try:
+                yield self._loop.run(_next(items))
+            except StopAsyncIteration:
+                return
 
     def _refreshed(self) -> aio.RemoteTask[Any]:
         return self._loop.run(self.task.refresh())

@@ -7,7 +7,21 @@ from collections.abc import Iterator
 from typing import Any, assert_type
 
 import taskpy
-from taskpy import Chain, Client, Pool, ProcessTask, RemoteTask, State, Task, aio, controller, task, wait_until_done
+from taskpy import (
+    Chain,
+    Client,
+    LogLine,
+    Pool,
+    ProcessTask,
+    Progress,
+    RemoteTask,
+    State,
+    Task,
+    aio,
+    controller,
+    task,
+    wait_until_done,
+)
 
 # -- functions ----------------------------------------------------------------------------------
 
@@ -99,6 +113,12 @@ def handles_know_their_result() -> None:
     assert_type(t.recv(block=False, timeout=1), Any)
     for message in t:
         assert_type(message, Any)
+    assert_type(t.progress, Any)  # inside it is what reports, and a function's `t: Task` is this type
+    assert_type(ProcessTask(plain, "a").progress, Progress | None)
+    assert_type(RemoteTask(plain, "a").progress, Progress | None)
+    assert_type(next(t.logs(follow=True)), LogLine)
+    for report in t.reports():
+        assert_type(report, LogLine | Progress)
     t.stop(True, 1.0)  # type: ignore[call-arg]
     t.stop(True, 1.0, "positional")  # type: ignore[call-arg]
 
@@ -111,6 +131,7 @@ def the_inside(t: Task) -> None:
     assert_type(t.token, str)
     assert_type(t.prev, Any)
     assert_type(t.recv(timeout=1), Any)
+    t.progress(1, 2, note="half way")
     for message in t:
         assert_type(message, Any)
     t.sleep()  # type: ignore[call-arg]
@@ -126,6 +147,8 @@ async def the_inside_awaited(t: aio.Task) -> None:
     assert_type(await t.recv(timeout=1), Any)
     assert_type(await t.send(1), int)
     assert_type(await t.stop(), State)
+    assert_type(t.progress(1, total=2.5), None)
+    t.progress("half")  # type: ignore[arg-type]
     assert_type(t.draining, bool)
     assert_type(t.attempt, int)
     async for message in t:
@@ -218,6 +241,9 @@ async def the_outside_awaited(client: aio.Client) -> None:
     assert_type(await t.wait(1.0), bool)
     assert_type(await t.stop(), State)
     assert_type(await t.recv(), Any)
+    assert_type(t.progress, Progress | None)
+    async for line in t.logs(follow=True):
+        assert_type(line, LogLine)
     async for message in t:
         assert_type(message, Any)
     t.get()  # type: ignore[unused-coroutine]

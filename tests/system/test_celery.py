@@ -18,7 +18,7 @@ from celery.exceptions import (
     WorkerLostError,
 )
 
-from taskpy import Client, RemoteTask, errors, ops, set_default_client
+from taskpy import Client, Progress, RemoteTask, errors, ops, set_default_client
 from taskpy.spec import State
 from tests.system.ledger import Ledger
 from tests.system.servers import Server
@@ -188,6 +188,20 @@ def test_a_celery_task_hears_answers_and_ends(shared):
     assert handle.get() == ["early", {"late": (1, 2)}]
     assert published.get(timeout=20) == ["early", {"late": [1, 2]}]  # Celery's JSON has no tuples
     assert list(handle) == []
+
+
+def test_progress_and_logs_of_a_celery_task(shared):
+    _, handle = shared.publish(tasks.report)
+    reports = handle.reports(follow=True)
+
+    assert {getattr(one, "text", one) for one in (next(reports), next(reports))} == {
+        "half way",
+        Progress(1, 2, "half way"),
+    }
+    handle.send("go on")
+    handle.get(timeout=20)
+    assert handle.progress == Progress(2, 2)
+    assert [line.text for line in handle.logs()] == ["half way"]
 
 
 def test_a_task_without_self_is_steered_too(shared):

@@ -80,6 +80,18 @@ def test_tasks_of_a_killed_child_run_at_once_in_the_child_that_replaces_it(fleet
     assert child not in worker.children()
 
 
+def test_what_a_killed_child_had_reported_stays_and_the_next_one_appends(fleet):
+    worker = fleet.worker(lease=LONG_LEASE)
+    task = fleet.submit("reports_once")
+    until(lambda: task.progress is not None and list(task.logs()), "the first attempt to report")
+    [child] = worker.children()
+
+    psutil.Process(child).kill()
+
+    assert [line.text for line in task.logs(follow=True)] == ["attempt 1", "attempt 2"]
+    assert task.progress.done == 2
+
+
 def test_a_killed_child_leaves_the_other_children_alone(fleet):
     worker = fleet.worker(lease=LONG_LEASE, processes=2, concurrency=TASKS)
     tasks = fleet.submit_many(TASKS, "gated", str(fleet.folder))

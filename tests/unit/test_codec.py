@@ -201,7 +201,7 @@ def test_a_message_knows_the_inbox_that_it_is_for():
 
 
 def test_a_name_that_no_inbox_can_have_is_not_written():
-    with pytest.raises(errors.BadName, match="'a b' is not a inbox|'a b' is not an inbox"):
+    with pytest.raises(errors.BadName, match="'a b' is not"):
         codec.dump_message(1, inbox="a b")
 
 

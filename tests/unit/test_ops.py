@@ -17,6 +17,7 @@ from taskpy.answers import (
     Held,
     Mail,
     Namespace,
+    Reported,
     Standing,
     Started,
     Worker,
@@ -222,11 +223,16 @@ NOBODY = [None] * 20
         ("receive", [b"failed", 9, 7, [b"7", b"8"]], Mail(State.FAILED, 9, 7, [b"7", b"8"])),
         ("ring", 0, None),
         ("tell", 1, 1),
-        ("status", [None] * 5, None),
-        ("status", [b"running", None, b"of a retry", None, None], Standing(State.RUNNING, None, None)),
-        ("status", [b"failed", None, b"e", None, None], Standing(State.FAILED, b"e", None)),
-        ("status", [b"succeeded", b"r", None, b"", b"ann"], Standing(State.SUCCEEDED, b"r", StopReason())),
-        ("status", [b"stopped", None, b"how", b"why", None], Standing(State.STOPPED, b"how", StopReason("why"))),
+        ("report", 1, "kept"),
+        ("report", 0, "fenced"),
+        ("report", 2, "full"),
+        ("reported", [], Reported(None, None, 0, [])),
+        ("reported", [b"running", b"", 7, [b"6", None]], Reported(State.RUNNING, None, 7, [b"6"])),
+        ("status", [None] * 6, None),
+        ("status", [b"running", None, b"of a retry", None, None, None], Standing(State.RUNNING, None, None)),
+        ("status", [b"failed", None, b"e", None, None, None], Standing(State.FAILED, b"e", None)),
+        ("status", [b"succeeded", b"r", None, b"", b"ann", None], Standing(State.SUCCEEDED, b"r", StopReason())),
+        ("status", [b"stopped", None, b"how", b"why", None, None], Standing(State.STOPPED, b"how", StopReason("why"))),
         ("look", NOBODY[:16], None),
         ("outline", [NOBODY[:11], NOBODY[:11]], [None, None]),
         ("events", [b"1500 stop why not", b"2000 retry"], [Event(1.5, "stop", "why not"), Event(2.0, "retry", "")]),
@@ -358,10 +364,10 @@ def test_a_verb_names_its_keys_as_its_header_does(path):
 @every_file
 def test_every_key_a_script_touches_is_declared(path):
     allowed = set(declared_keys(path)) if path.parent == LUA else parameters_of(path)
-    touched = re.findall(r"redis\.call\(\s*'(\w+)'(?:, ([\w.]+))?", code_of(path))
+    touched = re.findall(r"redis\.p?call\(\s*'(\w+)'(?:, ([\w.]+))?", code_of(path))
     touched += re.findall(r"redis\.call\(\w+ and '\w+' or '(\w+)', (\w+)", code_of(path))
 
-    assert len(touched) == code_of(path).count("redis.call")
+    assert len(touched) == len(re.findall(r"redis\.p?call\b", code_of(path)))
     for command, key in touched:
         if command not in {"TIME", "PUBLISH"}:
             assert key.removeprefix("keys.") in allowed, f"{command} {key}"

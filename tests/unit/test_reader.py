@@ -238,6 +238,27 @@ def test_a_message_that_cannot_be_read_does_not_come_again(monkeypatch):
     assert take(reader) == "good"
 
 
+def test_who_was_overtaken_looks_again(monkeypatch):
+    line = Line(batch=1)
+    line.send(0, 1)
+    line.end()
+    reader = Reader(line, 0)
+    read = line.read
+
+    def overtaken(index):
+        page = read(index)
+        if line.reads in (1, 3):  # each time, another thread takes what there is before this one notes what it read
+            take(reader)
+        return page
+
+    def perform(step):
+        raise AssertionError("it sleeps, and nobody will wake it")
+
+    monkeypatch.setattr(line, "read", overtaken)
+    with pytest.raises(errors.TaskEnded):
+        flow.drive(reader.recv(True, None), perform)
+
+
 @pytest.mark.parametrize("after", [0, None, "now"])
 def test_threads_that_share_a_reader_get_each_message_once(after):
     seed = random.randrange(10**6)
@@ -252,11 +273,11 @@ def test_threads_that_share_a_reader_get_each_message_once(after):
     def read(mine):
         while True:
             try:
-                mine.append(take(reader, timeout=10))
+                mine.append(take(reader, timeout=None))
             except errors.TaskEnded:
                 return
 
-    threads = [threading.Thread(target=read, args=(mine,)) for mine in found]
+    threads = [threading.Thread(target=read, args=(mine,), daemon=True) for mine in found]
     for thread in threads:
         thread.start()
     sent = 0
@@ -266,8 +287,8 @@ def test_threads_that_share_a_reader_get_each_message_once(after):
         sent += some
     line.end()
     for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
+        thread.join(10)
+        assert not thread.is_alive(), "it sleeps, and the task has ended"
 
     assert collections.Counter(message for mine in found for message in mine) == collections.Counter(range(count))
     assert all(mine == sorted(mine) for mine in found)

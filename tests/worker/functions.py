@@ -1,6 +1,7 @@
 """What the workers of these tests run."""
 
 import asyncio
+import logging
 import sys
 import threading
 
@@ -65,6 +66,27 @@ def hands_over(t):
     BEGUN.append((t.id, t.attempt))
     while t.sleep(30):
         pass
+
+
+@task(name="reports")
+def reports(t, count=1, last_words=True):
+    """Say something of itself, wait, and say something more."""
+    for number in range(count):
+        t.progress(number + 1, count)
+    logging.getLogger("functions").warning("begins attempt %d", t.attempt)
+    BEGUN.append((t.id, t.attempt))
+    GATE.wait(30)
+    if not last_words:
+        return
+    t.progress(count, count, "at the end")
+    logging.getLogger("functions").warning("ends")
+
+
+@task(name="reports_and_fails", retries=1, backoff=7.0)
+def reports_and_fails(t):
+    t.progress(t.attempt)
+    logging.getLogger("functions").warning("fails")
+    raise ValueError("again")
 
 
 @task(name="fails", retries=2, backoff=7.0)

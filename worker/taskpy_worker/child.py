@@ -15,7 +15,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from taskpy import errors, on, space, wire
+from taskpy import errors, logs, on, space, wire
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.loading import load_tasks
@@ -55,6 +55,7 @@ class Child:
             text = str(error) if isinstance(error, errors.TaskpyError) else traceback.format_exc()
             self._say("failed", step, text)
             return
+        logs.install_handler()  # behind whatever the modules and hooks have done to the root logger
         self._say("ready", tasks)
         while True:
             match self._read():

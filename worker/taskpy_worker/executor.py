@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -47,7 +48,12 @@ class Executor:
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.freed = Nudge()
         self.enforcer = Enforcer(space, wid, settler)
+        self._entered: Callable[[Attempt], None] | None = None
         settler.on_settled(self.drop)
+
+    def on_entered(self, callback: Callable[[Attempt], None]) -> None:
+        """Call this with each attempt whose function is about to run."""
+        self._entered = callback
 
     # -- what the other duties ask --------------------------------------------------------------
 
@@ -99,6 +105,8 @@ class Executor:
             self._running[attempt.id] = attempt
             received, wish = self._early.pop(attempt.id, (0, None))
         self.enforcer.begin(attempt)
+        if self._entered is not None:
+            self._entered(attempt)
         if attempt.mailbox is not None:
             self._tell(attempt, received, wish or attempt.mailbox.wish)
             if self._draining:

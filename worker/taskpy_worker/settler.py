@@ -39,11 +39,16 @@ class Settler:
         self._pending: set[tuple[str, str]] = set()  # id and token
         self._lock = threading.Lock()
         self._settled: Callable[[str, str], None] | None = None
+        self._telling: Callable[[Sequence[Attempt]], None] | None = None
         self.idle = Nudge()
 
     def on_settled(self, callback: Callable[[str, str], None]) -> None:
         """Call this with the id and token of each attempt that Redis knows the end of."""
         self._settled = callback
+
+    def on_telling(self, callback: Callable[[Sequence[Attempt]], None]) -> None:
+        """Call this with attempts whose ends are about to be told: from then on nothing else of them counts."""
+        self._telling = callback
 
     @property
     def pending(self) -> int:
@@ -63,6 +68,8 @@ class Settler:
         batch = self._gathered(block)
         if not batch:
             return 0
+        if self._telling is not None:
+            self._telling([attempt for attempt, _ in batch])
         try:
             self._tell(batch)
         except Exception:  # one that Redis refuses must not hold up the others of its batch

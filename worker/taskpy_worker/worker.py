@@ -24,6 +24,7 @@ from taskpy_worker.listener import Listener
 from taskpy_worker.promoter import Promoter
 from taskpy_worker.queues import Queues
 from taskpy_worker.recoverer import Recoverer
+from taskpy_worker.reporter import PAUSE_SECONDS, Reporter
 from taskpy_worker.settler import GiveBack, Settler
 
 logger = logging.getLogger("taskpy.worker")
@@ -35,7 +36,7 @@ LAST_WORDS_SECONDS = 5.0
 
 
 class Worker:
-    """The duties of one worker process: claim, run, settle, listen, heartbeat, promote."""
+    """The duties of one worker process: claim, run, report, settle, listen, heartbeat, promote."""
 
     def __init__(self, config: WorkerConfig, space: Space, *, wid: str, lease: float, renews: bool = False) -> None:
         self._config = config
@@ -47,6 +48,7 @@ class Worker:
         self._threads: list[threading.Thread] = []
         self.settler = Settler(space, wid)
         self.executor = Executor(config, space, wid, self.settler)
+        self.reporter = Reporter(space, executor=self.executor, settler=self.settler)
         self.claimer = Claimer(config, space, wid, self.executor)
         self.listener = Listener(space, wid, self.executor)
         self.heartbeater = Heartbeater(
@@ -69,7 +71,7 @@ class Worker:
         """Begin all duties; the worker must have joined. Without `claims` it takes only what it is told to take."""
         self.listener.start()
         self._later = self.space.broker.subscriber.watch(self.space.keys.later())
-        turns = (self._settle, self._beat, self._promote, self._enforce)
+        turns = (self._settle, self._report, self._beat, self._promote, self._enforce)
         for turn in (self._claim, *turns) if claims else turns:
             name = f"taskpy-{turn.__name__.strip('_')}"
             thread = threading.Thread(target=self._turn_for_ever, args=(turn,), name=name, daemon=True)
@@ -124,6 +126,7 @@ class Worker:
         self.space.broker.subscriber.unwatch(self.space.keys.later())
         self._later.give()
         self.executor.enforcer.ladder.nudge.give()
+        self.reporter.nudge.give()
         for thread in self._threads:
             thread.join(self._config.block + 1)
 
@@ -138,6 +141,9 @@ class Worker:
     def _settle(self) -> float:
         self.settler.tick(self._config.block)
         return 0.0
+
+    def _report(self) -> float:
+        return PAUSE_SECONDS if self.reporter.tick(self._config.block) else 0.0
 
     def _beat(self) -> float:
         if self._renews:

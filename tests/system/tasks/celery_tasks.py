@@ -3,6 +3,7 @@
 Celery finds its broker in CELERY_BROKER_URL and CELERY_RESULT_BACKEND; CELERY_QUEUE is the queue of one test.
 """
 
+import logging
 import os
 import sys
 import time
@@ -206,3 +207,13 @@ def alone(t, number):
 def nested(t):
     """Call another task like a function."""
     return alone(number=1)[0] + t.recv()
+
+
+@app.task(base=Steerable, bind=True)
+def report(t):
+    """Say how far it has come, and log."""
+    t.progress(1, 2, "half way")
+    logging.getLogger("celery_tasks").error("half way")
+    t.send("begun")
+    t.recv()
+    t.progress(2, 2)

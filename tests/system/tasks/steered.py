@@ -5,6 +5,7 @@ Each function writes its start and its end into the ledger, a file that Redis kn
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -104,6 +105,15 @@ def waits_once(t):
         t.recv()
     note(t, "end")
     return t.attempt
+
+
+@task
+def reports_once(t):
+    """Report, and wait for ever at the first start; every later one reports, and ends."""
+    logging.getLogger("steered").warning("attempt %d", t.attempt)
+    t.progress(t.attempt, 2)
+    if t.attempt == 1:
+        t.recv()
 
 
 @task
