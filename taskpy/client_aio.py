@@ -144,6 +144,14 @@ class RemoteTask(Generic[R]):
     async def _drive(self, steps: flow.Flow[T]) -> T:
         return await self._client.broker.drive(steps)
 
+    def _source(self) -> "tuple[RedisLine, Client]":
+        """The line to the task, and whose broker its flows need, for who waits for many."""
+        return self._line, self._client
+
+    def _note(self, status: Status) -> None:
+        """Take what another has learnt of the task as what was known last."""
+        self._status = status
+
 
 class Client:
     """The asyncio twin of `taskpy.Client`: the same arguments, bound to the event loop that uses it first."""

@@ -47,6 +47,11 @@ class RedisLine:
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
 
+    @property
+    def queue(self) -> str | None:
+        """The queue the task is in, where that is known without asking."""
+        return self._queue
+
     # -- state ----------------------------------------------------------------------------------
 
     def look(self) -> flow.Flow[Status]:
