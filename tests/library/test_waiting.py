@@ -382,14 +382,20 @@ def test_local_tasks_are_waited_for_on_a_loop_too(loop, aio_real_client, aio_fak
     assert loop.run(use()) == [0, 1, 2, 3]
 
 
-def test_a_coroutine_that_is_cancelled_gives_everything_back(loop, aio_real_client):
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_coroutine_that_is_cancelled_gives_everything_back(loop, aio_real_client, monkeypatch, confirmed):
+    subscriber = aio_real_client.broker.subscriber
+    if not confirmed:
+        monkeypatch.setattr(subscriber, "_dispatch", lambda message: None)
+
     async def use():
         handles = await aio_real_client.submit_many(tasks.until_stopped, [((), {})] * 3)
         waiting = asyncio.create_task(aio.wait(handles))
         channels = [aio_real_client.keys.task(handle.id) for handle in handles]
-        subscriber = aio_real_client.broker.subscriber
         while not all(name in subscriber._channels for name in channels):  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.005)
+        if confirmed:
+            await asyncio.gather(*(subscriber._channels[name].confirmed.wait() for name in channels))
         entries = [subscriber._channels[name] for name in channels]
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

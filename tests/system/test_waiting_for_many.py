@@ -182,7 +182,7 @@ def test_what_ended_while_the_line_was_cut_is_seen_when_it_is_whole_again(proxie
     tasks = proxied.submit_many(20, "echo")
     waiter.attach(tasks)
     waiting = in_background(waiter.wait)
-    until(lambda: waiter.watched() == 20, "all to be watched")
+    until(lambda: waiter.watched() == 20 and proxied.proxy.words()["HMGET"] == 20, "all to be watched and looked at")
     may_reconnect = threading.Event()
     delay = retry.reconnect_delay
     monkeypatch.setattr(
