@@ -161,7 +161,8 @@ class AsyncSubscriber:
         with contextlib.suppress(TimeoutError):  # re-checks are the net
             for entry in entries:  # of many each has its time, as long as they come
                 if not entry.confirmed.is_set():
-                    await asyncio.wait_for(entry.confirmed.wait(), CONFIRM_SECONDS)
+                    async with asyncio.timeout(CONFIRM_SECONDS):
+                        await entry.confirmed.wait()
         return [entry.nudge for entry in entries]
 
     def unwatch(self, channel: str) -> None:

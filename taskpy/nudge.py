@@ -67,7 +67,8 @@ class Nudge:
                 return True
             self._wakers.add(wake)
         try:
-            await asyncio.wait_for(given, seconds)
+            async with asyncio.timeout(seconds):  # the wait_for of Python 3.11 may swallow a cancellation
+                await given
         except TimeoutError:
             return False
         finally:

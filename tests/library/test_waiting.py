@@ -392,10 +392,12 @@ def test_a_coroutine_that_is_cancelled_gives_everything_back(loop, aio_real_clie
         handles = await aio_real_client.submit_many(tasks.until_stopped, [((), {})] * 3)
         waiting = asyncio.create_task(aio.wait(handles))
         channels = [aio_real_client.keys.task(handle.id) for handle in handles]
-        while not all(name in subscriber._channels for name in channels):  # noqa: ASYNC110 - there is no event for it
+        while not all(name in subscriber._channels for name in channels):
+            assert not waiting.done(), waiting
             await asyncio.sleep(0.005)
         if confirmed:
-            await asyncio.gather(*(subscriber._channels[name].confirmed.wait() for name in channels))
+            watched = asyncio.gather(*(subscriber._channels[name].confirmed.wait() for name in channels))
+            await asyncio.wait_for(watched, SOON)
         entries = [subscriber._channels[name] for name in channels]
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

@@ -113,6 +113,22 @@ def test_a_coroutine_that_is_cancelled_leaves_nothing_behind(nudge):
     assert not nudge._wakers
 
 
+@pytest.mark.parametrize("turns", range(5))
+def test_a_coroutine_that_is_cancelled_as_it_is_woken_is_cancelled(nudge, turns):
+    async def main():
+        waiting = asyncio.create_task(nudge.wait_async(0, LONG))
+        await asyncio.sleep(0)  # now it waits
+        nudge.give()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked = waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return asked, waiting.cancelled()
+
+    asked, cancelled = asyncio.run(main())
+    assert asked == cancelled
+
+
 def test_a_loop_that_is_closed_is_nobody_to_wake(nudge):
     loop = asyncio.new_event_loop()
     waiting = nudge.wait_async(0)
