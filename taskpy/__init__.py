@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from taskpy.retry import Backoff as Backoff
     from taskpy.spec import State as State
     from taskpy.thread import Task as Task
+    from taskpy.waiting import Waited as Waited
+    from taskpy.waiting import as_completed as as_completed
+    from taskpy.waiting import wait as wait
 
 # Where each public name lives. They are imported at their first use: `import taskpy` costs next to nothing.
 _HOMES = {
@@ -73,6 +76,9 @@ _HOMES = {
     "redis_pubsub": "controllers",
     "Pool": "compose",
     "Chain": "compose",
+    "wait": "waiting",
+    "as_completed": "waiting",
+    "Waited": "waiting",
     # values
     "register_type": "codec",
     "register_exception": "codec",

@@ -1,7 +1,8 @@
 """The door to Redis for threads: run operations, wait for a list, watch channels. The one place that retries."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
@@ -53,6 +54,12 @@ class Broker:
 
     def drive(self, steps: flow.Flow[T]) -> T:
         """Run a flow to its end in this thread."""
+        with self.performing() as perform:
+            return flow.drive(steps, perform)
+
+    @contextlib.contextmanager
+    def performing(self) -> Iterator[Callable[[flow.Step], Any]]:
+        """Performs steps of flows; what they watch is watched until the end of this."""
         watched: list[str] = []
 
         def perform(step: flow.Step) -> Any:
@@ -64,10 +71,14 @@ class Broker:
                 nudge = self.subscriber.watch(step.channel)
                 watched.append(step.channel)
                 return nudge
+            if isinstance(step, flow.WatchAll):
+                nudges = self.subscriber.watch_all(step.channels)
+                watched.extend(step.channels)
+                return nudges
             return step.nudge.wait(step.seen, step.seconds)
 
         try:
-            return flow.drive(steps, perform)
+            yield perform
         finally:
             for channel in watched:
                 self.subscriber.unwatch(channel)

@@ -1,8 +1,9 @@
 """The door to Redis for coroutines: the asyncio twin of `broker` and `subscriber`. It sends; all else is shared."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
@@ -42,9 +43,15 @@ class AsyncBroker:
 
     async def drive(self, steps: flow.Flow[T]) -> T:
         """Run a flow to its end on this event loop."""
+        with self.performing() as perform:
+            return await flow.drive_async(steps, perform)
+
+    @contextlib.contextmanager
+    def performing(self) -> Iterator[Callable[[flow.Step], Awaitable[Any]]]:
+        """Performs steps of flows; what they watch is watched until the end of this."""
         watched: list[str] = []
         try:
-            return await flow.drive_async(steps, lambda step: self._perform(step, watched))
+            yield lambda step: self._perform(step, watched)
         finally:
             for channel in watched:
                 self.subscriber.unwatch(channel)
@@ -60,9 +67,11 @@ class AsyncBroker:
         if isinstance(step, flow.Together):
             return await self.run_many(step.ops)
         if isinstance(step, flow.Watch):
-            nudge = await self.subscriber.watch(step.channel)
-            watched.append(step.channel)
-            return nudge
+            watched.append(step.channel)  # first: it counts as watched also where the wait for it is cancelled
+            return await self.subscriber.watch(step.channel)
+        if isinstance(step, flow.WatchAll):
+            watched.extend(step.channels)
+            return await self.subscriber.watch_all(step.channels)
         return await step.nudge.wait_async(step.seen, step.seconds)
 
     async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
@@ -135,19 +144,26 @@ class AsyncSubscriber:
 
     async def watch(self, channel: str) -> Nudge:
         """Be nudged by every message on the channel, from the moment this returns."""
-        entry = self._channels.get(channel)
-        new = entry is None
-        entry = entry or self._channels.setdefault(channel, _Channel())
-        entry.watchers += 1  # before anything is awaited: an entry without watchers is tidied away
+        [nudge] = await self.watch_all([channel])
+        return nudge
+
+    async def watch_all(self, channels: Sequence[str]) -> list[Nudge]:
+        """Watch many channels, with one command for those that are new; their nudges in order."""
+        new = {channel: _Channel() for channel in channels if channel not in self._channels}
+        self._channels |= new
+        entries = [self._channels[channel] for channel in channels]
+        for entry in entries:
+            entry.watchers += 1  # before anything is awaited: an entry without watchers is tidied away
         if new and self._pubsub is not None:
-            await self._send("subscribe", channel)
+            await self._send("subscribe", new)
         if self._reader is None:
             self._reader = asyncio.create_task(self._read_for_ever(), name="taskpy-subscriber")
-        try:
-            await asyncio.wait_for(entry.confirmed.wait(), CONFIRM_SECONDS)
-        except TimeoutError:
-            return entry.nudge  # re-checks are the net
-        return entry.nudge
+        with contextlib.suppress(TimeoutError):  # re-checks are the net
+            for entry in entries:  # of many each has its time, as long as they come
+                if not entry.confirmed.is_set():
+                    async with asyncio.timeout(CONFIRM_SECONDS):
+                        await entry.confirmed.wait()
+        return [entry.nudge for entry in entries]
 
     def unwatch(self, channel: str) -> None:
         """Give back one `watch`."""
@@ -160,9 +176,9 @@ class AsyncSubscriber:
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._drop()
 
-    async def _send(self, command: str, channel: str) -> None:
+    async def _send(self, command: str, channels: Iterable[str]) -> None:
         try:
-            await getattr(self._pubsub, command)(channel)
+            await getattr(self._pubsub, command)(*channels)
         except Exception as error:  # redis-py raises many kinds; each means a new connection
             self._outage.begins(error)
             await self._drop()
@@ -221,8 +237,10 @@ class AsyncSubscriber:
             entry.nudge.give()
 
     async def _tidy(self) -> None:
-        for name in [name for name, entry in self._channels.items() if not entry.watchers]:
-            if len(self._channels) == 1:
-                return  # a connection without any subscription cannot be read
+        left = [name for name, entry in self._channels.items() if not entry.watchers]
+        if len(left) == len(self._channels):
+            left = left[1:]  # a connection without any subscription cannot be read
+        for name in left:
             del self._channels[name]
-            await self._send("unsubscribe", name)
+        if left:
+            await self._send("unsubscribe", left)

@@ -211,6 +211,14 @@ class RemoteTask(Generic[R]):
     async def _drive(self, steps: flow.Flow[T]) -> T:
         return await self._client.broker.drive(steps)
 
+    def _source(self) -> "tuple[RedisLine, Client]":
+        """The line to the task, and whose broker its flows need, for who waits for many."""
+        return self._line, self._client
+
+    def _note(self, status: Status) -> None:
+        """Take what another has learnt of the task as what was known last."""
+        self._status = status
+
 
 class Stream(AsyncIterator[Any]):
     """What a task sends, as an asynchronous iterator that can be resumed: see `taskpy.handle.Stream`."""

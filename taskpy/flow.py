@@ -1,7 +1,7 @@
 """Logic that is written once and run twice: a flow says what to do next, a driver does it, in a thread or on a loop.
 
 A flow is a generator. It yields an `Op` to have it run by Redis, `Together` for several at once, `Watch` to be woken by
-a channel from now on, `Wait` to sleep until a nudge; it is sent what came of it. What it returns is the answer. The
+a channel from now on (`WatchAll` by many), `Wait` to sleep until a nudge; it is sent what came of it. What it returns is the answer. The
 calls of a handle, of the inside of a task and of a client are flows, which is why their async forms have no logic of
 their own.
 """
@@ -16,6 +16,10 @@ from taskpy.nudge import Nudge
 from taskpy.ops import Op
 
 T = TypeVar("T")
+S = TypeVar("S")
+
+#: How many operations go in one pipeline.
+BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,13 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchAll:
+    """As `Watch`, of many channels with one command: answered by their nudges in order."""
+
+    channels: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Sleep until the nudge's count is no longer `seen`, at most so many seconds. Answered by whether it moved."""
 
@@ -41,7 +52,7 @@ class Wait:
     seconds: float | None = None
 
 
-Step = Op[Any] | Together | Watch | Wait
+Step = Op[Any] | Together | Watch | WatchAll | Wait
 Flow = Generator[Step, Any, T]
 
 
@@ -67,6 +78,51 @@ def pause(line: Pausing, nudge: Nudge, seen: int, deadline: Deadline) -> Flow[No
         yield from line.late()
 
 
+def at_once(steps: Flow[T]) -> T | None:
+    """What a flow returns that needs nothing done; None when it needs something, which is not done."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    steps.close()
+    return None
+
+
+def together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
+    """Run flows side by side that ask Redis and watch channels, no more: all of them in few round trips.
+
+    Their answers in order. The first error ends them all.
+    """
+    answers: dict[int, T] = {}
+    steps: dict[int, Step] = {}
+
+    def go_on(number: int, answer: Any) -> None:
+        try:
+            steps[number] = flows[number].send(answer)
+        except StopIteration as end:
+            answers[number] = end.value
+
+    for number in range(len(flows)):
+        go_on(number, None)
+    while steps:
+        asked = [(number, step) for number, step in steps.items() if isinstance(step, Op)]
+        watched = [(number, step.channel) for number, step in steps.items() if isinstance(step, Watch)]
+        if len(asked) + len(watched) < len(steps):
+            raise TypeError("flows that wait cannot run side by side")
+        steps.clear()
+        if watched:
+            nudges = yield WatchAll([channel for _, channel in watched])
+            for (number, _), nudge in zip(watched, nudges, strict=True):
+                go_on(number, nudge)
+        for first in range(0, len(asked), BATCH):
+            batch = asked[first : first + BATCH]
+            replies = yield Together([op for _, op in batch])
+            for (number, _), reply in zip(batch, replies, strict=True):
+                go_on(number, reply)
+    return [answers[number] for number in range(len(flows))]
+
+
 class Turn:
     """One flow at a time, among threads or among coroutines."""
 
@@ -90,7 +146,7 @@ class Turn:
         self._nudge.give()
 
 
-def drive(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
+def drive(flow: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:
     """Run a flow to its end in this thread; an error of a step is raised inside the flow."""
     answer: Any = None
     failure: Exception | None = None
@@ -110,7 +166,7 @@ def drive(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
         flow.close()
 
 
-async def drive_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
+async def drive_async(flow: Generator[S, Any, T], perform: Callable[[S], Awaitable[Any]]) -> T:
     """Run a flow to its end on this event loop: the twin of `drive`."""
     answer: Any = None
     failure: Exception | None = None

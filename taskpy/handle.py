@@ -40,6 +40,10 @@ class Handle(Contract[R]):
     def _drive(self, steps: flow.Flow[T]) -> T:
         return flow.drive(steps, flow.wait_here)
 
+    def _source(self) -> tuple[Line, Any]:
+        """The line to the task, and whose broker its flows need, for who waits for many."""
+        return self._flows.line, None
+
     # -- life -----------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -249,6 +253,13 @@ class LocalHandle(Handle[R]):
             raise
 
     def _drive(self, steps: flow.Flow[T]) -> T:
+        self._check_process()
+        return super()._drive(steps)
+
+    def _source(self) -> tuple[Line, Any]:
+        self._check_process()
+        return super()._source()
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise errors.Forked
-        return super()._drive(steps)

@@ -83,6 +83,10 @@ class Line(Protocol):
     #: How long a wait may rely on being woken, in seconds, before it looks again; None: for ever.
     recheck: float | None
 
+    @property
+    def queue(self) -> str | None:
+        """The queue the task is in, where that is known without asking."""
+
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
 
@@ -126,6 +130,7 @@ class LocalLine(ABC):
     """A task of this process or of its child: its state, its outbox, and the nudge for those outside."""
 
     recheck: float | None = None
+    queue: str | None = None
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

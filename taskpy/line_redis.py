@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
@@ -52,6 +53,11 @@ class RedisLine:
         self._stop_reason: StopReason | None = None  # of a stop before the start
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
+
+    @property
+    def queue(self) -> str | None:
+        """The queue the task is in, where that is known without asking."""
+        return self._queue
 
     # -- state ----------------------------------------------------------------------------------
 

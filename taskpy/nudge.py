@@ -1,8 +1,9 @@
 """Waking whoever waits, in a thread or on an event loop. Carries no data: who is woken looks again for himself."""
 
 import asyncio
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 
 class Nudge:
@@ -11,12 +12,13 @@ class Nudge:
     Read `count`, look at what you wait for, then `wait(seen)`: a nudge given in between is not missed.
     """
 
-    __slots__ = ("_condition", "_count", "_wakers")
+    __slots__ = ("_condition", "_count", "_followers", "_wakers")
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._count = 0
         self._wakers: set[Callable[[], None]] = set()
+        self._followers: set[Callable[[], None]] = set()
 
     @property
     def count(self) -> int:
@@ -29,8 +31,21 @@ class Nudge:
             self._count += 1
             self._condition.notify_all()
             wakers, self._wakers = self._wakers, set()
+            followers = list(self._followers)
         for wake in wakers:
             wake()
+        for tell in followers:
+            tell()
+
+    def follow(self, tell: Callable[[], None]) -> None:
+        """Call `tell` at each nudge from now on, in the thread that gives it."""
+        with self._condition:
+            self._followers.add(tell)
+
+    def unfollow(self, tell: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._condition:
+            self._followers.discard(tell)
 
     def wait(self, seen: int, seconds: float | None = None) -> bool:
         """Wait until the count is no longer `seen`, at most so many seconds; False when time ran out."""
@@ -52,13 +67,49 @@ class Nudge:
                 return True
             self._wakers.add(wake)
         try:
-            await asyncio.wait_for(given, seconds)
+            async with asyncio.timeout(seconds):  # the wait_for of Python 3.11 may swallow a cancellation
+                await given
         except TimeoutError:
             return False
         finally:
             with self._condition:
                 self._wakers.discard(wake)
         return True
+
+
+class Gathered(Nudge):
+    """One nudge for many: given when one of those is that it gathers, and it remembers which."""
+
+    __slots__ = ("_sources", "_spoke")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sources: list[tuple[Nudge, Callable[[], None]]] = []
+        self._spoke: dict[Hashable, None] = {}
+
+    def gather(self, nudge: Nudge, name: Hashable) -> None:
+        """Be given whenever `nudge` is, and remember this name of it."""
+        tell = functools.partial(self._hear, name)
+        self._sources.append((nudge, tell))
+        nudge.follow(tell)
+
+    def take(self) -> list[Hashable]:
+        """The names of those that spoke since this was last asked, in the order in which they spoke last."""
+        with self._condition:
+            spoke, self._spoke = self._spoke, {}
+        return list(spoke)
+
+    def leave(self) -> None:
+        """Gather no more."""
+        sources, self._sources = self._sources, []
+        for nudge, tell in sources:
+            nudge.unfollow(tell)
+
+    def _hear(self, name: Hashable) -> None:
+        with self._condition:
+            self._spoke.pop(name, None)  # so that the last to speak stands last
+            self._spoke[name] = None
+        self.give()
 
 
 def _give(given: asyncio.Future[None]) -> None:

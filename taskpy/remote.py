@@ -8,6 +8,7 @@ from taskpy import call, codec, errors, flow, pages, registry, space, spec
 from taskpy.answers import Snapshot
 from taskpy.definition import Definition, function_of
 from taskpy.handle import Handle, T
+from taskpy.line import Line
 from taskpy.line_redis import RedisLine
 from taskpy.reported import Progress
 from taskpy.space import Space
@@ -107,6 +108,9 @@ class RemoteTask(Handle[R]):
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         return self._space.broker.drive(steps)
+
+    def _source(self) -> tuple[Line, Space]:
+        return self._redis_line, self._space
 
     @property
     def args(self) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ everybody is nudged once.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from taskpy import outage, retry
@@ -54,11 +54,17 @@ class Subscriber:
 
     def watch(self, channel: str) -> Nudge:
         """Be nudged by every message on the channel, from the moment this returns."""
+        [nudge] = self.watch_all([channel])
+        return nudge
+
+    def watch_all(self, channels: Sequence[str]) -> list[Nudge]:
+        """Watch many channels, with one command for those that are new; their nudges in order."""
         with self._lock:
-            entry = self._subscribed(channel)
-            entry.watchers += 1
-        entry.confirmed.wait(CONFIRM_SECONDS)
-        return entry.nudge
+            entries = self._subscribed(channels)
+            for entry in entries:
+                entry.watchers += 1
+        self._wait_until_confirmed(entries)
+        return [entry.nudge for entry in entries]
 
     def unwatch(self, channel: str) -> None:
         """Give back one `watch`."""
@@ -70,9 +76,9 @@ class Subscriber:
     def listen(self, channel: str, callback: Callback) -> None:
         """Call `callback` with each message on the channel, in the reading thread."""
         with self._lock:
-            entry = self._subscribed(channel)
+            [entry] = self._subscribed([channel])
             entry.callbacks.append(callback)
-        entry.confirmed.wait(CONFIRM_SECONDS)
+        self._wait_until_confirmed([entry])
 
     def unlisten(self, channel: str, callback: Callback) -> None:
         """Give back one `listen`."""
@@ -95,21 +101,26 @@ class Subscriber:
         if thread is not None and thread is not threading.current_thread():
             thread.join(TICK_SECONDS * 2)
 
-    def _subscribed(self, channel: str) -> _Channel:
-        entry = self._channels.get(channel)
-        if entry is None:
-            entry = self._channels[channel] = _Channel()
-            self._send("subscribe", channel)
+    def _subscribed(self, channels: Sequence[str]) -> list[_Channel]:
+        new = {channel: _Channel() for channel in channels if channel not in self._channels}
+        if new:
+            self._channels |= new
+            self._send("subscribe", new)
         if self._thread is None:
             self._thread = threading.Thread(target=self._read_for_ever, name="taskpy-subscriber", daemon=True)
             self._thread.start()
-        return entry
+        return [self._channels[channel] for channel in channels]
 
-    def _send(self, command: str, channel: str) -> None:
+    def _wait_until_confirmed(self, entries: Iterable[_Channel]) -> None:
+        for entry in entries:
+            if not entry.confirmed.wait(CONFIRM_SECONDS):  # each of many has its time, as long as they keep coming
+                return
+
+    def _send(self, command: str, channels: Iterable[str]) -> None:
         if self._pubsub is None:
             return  # the reading thread subscribes all channels when it connects
         try:
-            getattr(self._pubsub, command)(channel)
+            getattr(self._pubsub, command)(*channels)
         except Exception as error:  # redis-py raises many kinds; each means a new connection
             self._outage.begins(error)
             self._drop()
@@ -181,11 +192,13 @@ class Subscriber:
 
     def _tidy(self) -> None:
         with self._lock:
-            for name in [name for name, entry in self._channels.items() if not entry.wanted]:
-                if len(self._channels) == 1:
-                    return  # a connection without any subscription cannot be read
+            left = [name for name, entry in self._channels.items() if not entry.wanted]
+            if len(left) == len(self._channels):
+                left = left[1:]  # a connection without any subscription cannot be read
+            for name in left:
                 del self._channels[name]
-                self._send("unsubscribe", name)
+            if left:
+                self._send("unsubscribe", left)
 
 
 def _text(channel: bytes | str) -> str:

@@ -31,7 +31,7 @@ FLOORS = (
     reports logs call reference life eventloop contract mailbox inside inside_aio line outside handle
     definition thread process process_child
     space mailbox_redis line_redis remote lists upkeep client client_aio aio
-    compose controllers on
+    compose controllers on waiting waiting_aio
     """,
     # 4: the public names, and the programs. Nobody below imports them.
     """

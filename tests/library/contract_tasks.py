@@ -134,6 +134,13 @@ def until_stopped(t):
 
 
 @task
+def chatter(t):
+    t.send("begun")
+    while t.sleep(0.001):
+        t.send("still here")
+
+
+@task
 def nap(t, seconds):
     t.send("begun")
     return t.sleep(seconds)

@@ -88,6 +88,13 @@ async def until_stopped(t):
 
 
 @task
+async def chatter(t):
+    await t.send("begun")
+    while await t.sleep(0.001):
+        await t.send("still here")
+
+
+@task
 async def nap(t, seconds):
     await t.send("begun")
     return await t.sleep(seconds)

@@ -249,6 +249,34 @@ async def the_outside_awaited(client: aio.Client) -> None:
     t.get()  # type: ignore[unused-coroutine]
 
 
+# -- many at once -------------------------------------------------------------------------------
+
+
+def waiting_keeps_the_kind_of_handle(one: Task[str], remote: RemoteTask[int], child: ProcessTask[int]) -> None:
+    assert_type(taskpy.wait([one]), taskpy.Waited[Task[str]])
+    done, pending = taskpy.wait([remote, remote], 1.0, first=True)
+    assert_type(done, list[RemoteTask[int]])
+    assert_type(pending, list[RemoteTask[int]])
+    for ended in taskpy.as_completed({one}, timeout=1):
+        assert_type(ended.get(), str)
+    mixed: list[Task[str] | RemoteTask[int] | ProcessTask[int]] = [one, remote, child]
+    assert_type(taskpy.wait(mixed).done[0].result, str | int | None)
+    taskpy.wait(handle for handle in mixed)
+    taskpy.wait([one.id])  # type: ignore[type-var]
+    taskpy.wait([remote], 1.0, True)  # type: ignore[call-arg]
+
+
+async def waiting_is_awaited(client: aio.Client, other: aio.RemoteTask[str], local: Task[str]) -> None:
+    done, _ = await aio.wait([other], 1.0, first=True)
+    assert_type(done, list[aio.RemoteTask[str]])
+    async for ended in aio.as_completed([other]):
+        assert_type(await ended.get(), str)
+    both: list[aio.RemoteTask[str] | Task[str]] = [other, local]
+    assert_type((await aio.wait(both)).done[0].result, str | None)
+    aio.wait([other])  # type: ignore[unused-coroutine]
+    await aio.wait(await client.submit_many(plain, inputs()))
+
+
 # -- composition --------------------------------------------------------------------------------
 
 

@@ -135,6 +135,82 @@ def test_a_coroutine_that_is_cancelled_cleans_its_flow_up():
     assert cleaned == [1]
 
 
+# -- side by side -----------------------------------------------------------------------------------
+
+
+def asking(*answers_wanted):
+    """A flow that asks so often, watches a channel in between, and returns what it was told."""
+    told = []
+    for wanted in answers_wanted:
+        answer = yield flow.Watch(wanted) if isinstance(wanted, str) else OP
+        told.append(answer)
+    return told
+
+
+class Server:
+    """Answers each op with a number, each watch with the channel, and writes down how it was asked."""
+
+    def __init__(self):
+        self.steps = []
+        self.answered = 0
+
+    def __call__(self, step):
+        if isinstance(step, flow.WatchAll):
+            self.steps.append(("watch", len(step.channels)))
+            return list(step.channels)
+        assert isinstance(step, flow.Together)
+        self.steps.append(("ask", len(step.ops)))
+        first = self.answered
+        self.answered += len(step.ops)
+        return list(range(first, self.answered))
+
+
+@drivers
+def test_flows_side_by_side_share_their_round_trips(drive):
+    server = Server()
+
+    told = drive(flow.together([asking(1, "a"), flow.just([]), asking("b"), asking(1, 2, 3)]), server)
+
+    assert told == [[0, "a"], [], ["b"], [1, 2, 3]]
+    assert server.steps == [("watch", 1), ("ask", 2), ("watch", 1), ("ask", 1), ("ask", 1)]
+
+
+@drivers
+def test_no_pipeline_is_too_long(drive):
+    server = Server()
+
+    told = drive(flow.together([asking(1) for _ in range(2 * flow.BATCH + 1)]), server)
+
+    assert told == [[number] for number in range(2 * flow.BATCH + 1)]
+    assert server.steps == [("ask", flow.BATCH), ("ask", flow.BATCH), ("ask", 1)]
+
+
+@drivers
+def test_the_first_error_ends_all_that_go_side_by_side(drive):
+    def fail():
+        yield OP
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        drive(flow.together([asking(1), fail(), asking(1)]), Server())
+    with pytest.raises(ValueError, match="no"):
+        drive(flow.together([asking(1)]), failing)
+
+
+def test_flows_that_wait_cannot_go_side_by_side():
+    with pytest.raises(TypeError, match="wait"):
+        flow.drive(flow.together([iter_wait()]), Server())
+
+
+def iter_wait():
+    yield flow.Wait(Nudge(), 0)
+
+
+def test_what_a_flow_knows_at_once():
+    assert flow.at_once(flow.just(3)) == 3
+    assert flow.at_once(asking(1)) is None
+
+
 # -- steps that need no Redis ---------------------------------------------------------------------
 
 
@@ -147,7 +223,7 @@ def test_waiting_is_done_here():
     assert asyncio.run(flow.wait_here_async(flow.Wait(nudge, 0, 10))) is True
 
 
-@pytest.mark.parametrize("step", [OP, flow.Watch("channel")])
+@pytest.mark.parametrize("step", [OP, flow.Watch("channel"), flow.WatchAll(["a", "b"])])
 def test_a_local_flow_cannot_ask_redis(step):
     with pytest.raises(TypeError, match="local"):
         flow.wait_here(step)

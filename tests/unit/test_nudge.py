@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from taskpy.nudge import Nudge
+from taskpy.nudge import Gathered, Nudge
 
 #: No test waits so long.
 LONG = 30.0
@@ -113,6 +113,22 @@ def test_a_coroutine_that_is_cancelled_leaves_nothing_behind(nudge):
     assert not nudge._wakers
 
 
+@pytest.mark.parametrize("turns", range(5))
+def test_a_coroutine_that_is_cancelled_as_it_is_woken_is_cancelled(nudge, turns):
+    async def main():
+        waiting = asyncio.create_task(nudge.wait_async(0, LONG))
+        await asyncio.sleep(0)  # now it waits
+        nudge.give()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked = waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return asked, waiting.cancelled()
+
+    asked, cancelled = asyncio.run(main())
+    assert asked == cancelled
+
+
 def test_a_loop_that_is_closed_is_nobody_to_wake(nudge):
     loop = asyncio.new_event_loop()
     waiting = nudge.wait_async(0)
@@ -151,3 +167,86 @@ def test_nudges_from_many_threads_are_all_counted(nudge):
         giver.join()
 
     assert nudge.count == 1000
+
+
+# -- one for many ---------------------------------------------------------------------------------
+
+
+def test_one_for_many_is_woken_by_any_and_remembers_which():
+    gathered, first, second = Gathered(), Nudge(), Nudge()
+    gathered.gather(first, "first")
+    gathered.gather(second, "second")
+    seen = gathered.count
+
+    second.give()
+
+    assert gathered.wait(seen, LONG)
+    assert gathered.take() == ["second"]
+    assert gathered.take() == []
+
+
+def test_those_who_spoke_stand_in_the_order_of_their_last_word():
+    gathered, nudges = Gathered(), {name: Nudge() for name in "abc"}
+    for name, nudge in nudges.items():
+        gathered.gather(nudge, name)
+
+    for name in "abca":
+        nudges[name].give()
+
+    assert gathered.take() == ["b", "c", "a"]
+
+
+def test_one_nudge_may_be_gathered_by_several():
+    nudge, some = Nudge(), [Gathered() for _ in range(3)]
+    for gathered in some:
+        gathered.gather(nudge, "it")
+
+    nudge.give()
+
+    assert [gathered.take() for gathered in some] == [["it"]] * 3
+
+
+def test_who_gathers_no_more_leaves_nothing_behind():
+    gathered, nudge = Gathered(), Nudge()
+    gathered.gather(nudge, "it")
+
+    gathered.leave()
+    nudge.give()
+
+    assert gathered.count == 0
+    assert not nudge._followers
+
+
+def test_a_coroutine_waits_for_many():
+    gathered, nudges = Gathered(), [Nudge() for _ in range(3)]
+    for number, nudge in enumerate(nudges):
+        gathered.gather(nudge, number)
+
+    async def main():
+        waiting = asyncio.create_task(gathered.wait_async(0, LONG))
+        await asyncio.sleep(0)  # now it waits
+        threading.Thread(target=nudges[1].give).start()
+        return await waiting
+
+    assert asyncio.run(main())
+    assert gathered.take() == [1]
+
+
+def test_no_word_of_many_threads_is_lost():
+    gathered, nudges = Gathered(), [Nudge() for _ in range(500)]
+    for number, nudge in enumerate(nudges):
+        gathered.gather(nudge, number)
+    givers = [
+        threading.Thread(target=lambda part=part: [nudge.give() for nudge in nudges[part::5]]) for part in range(5)
+    ]
+    for giver in givers:
+        giver.start()
+    heard, deadline = [], time.monotonic() + 10
+    while len(heard) < 500 and time.monotonic() < deadline:
+        seen = gathered.count
+        heard += gathered.take()
+        gathered.wait(seen, 0.1)
+    for giver in givers:
+        giver.join()
+
+    assert sorted(heard + gathered.take()) == list(range(500))

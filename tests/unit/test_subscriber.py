@@ -20,16 +20,19 @@ class Connection:
 
     def __init__(self):
         self.subscribed = set()
+        self.commands = []
         self.closed = threading.Event()
         self._incoming = queue.SimpleQueue()
 
     def subscribe(self, *channels):
+        self.commands.append(("subscribe", *channels))
         for channel in channels:
             self.subscribed.add(channel)
             self._incoming.put({"type": "subscribe", "channel": channel.encode(), "data": 1})
 
-    def unsubscribe(self, channel):
-        self.subscribed.discard(channel)
+    def unsubscribe(self, *channels):
+        self.commands.append(("unsubscribe", *channels))
+        self.subscribed.difference_update(channels)
 
     def says(self, channel, data=b"x"):
         self._incoming.put({"type": "message", "channel": channel.encode(), "data": data})
@@ -97,6 +100,49 @@ def test_all_watchers_of_a_channel_share_one_subscription(world):
     assert first is second
     assert isinstance(first, Nudge)
     assert len(world.connections) == 1
+
+
+def test_many_channels_are_subscribed_by_one_command_and_left_by_one(world):
+    kept = world.subscriber.watch("kept")
+    known = world.subscriber.watch("b")
+
+    nudges = world.subscriber.watch_all(["a", "b", "c", "kept"])
+
+    assert nudges[1] is known
+    assert nudges[3] is kept
+    assert world.connection.commands[-1] == ("subscribe", "a", "c")
+    seen = [nudge.count for nudge in nudges]
+    world.connection.says("c")
+    assert nudges[2].wait(seen[2], 10)
+    assert [nudge.count for nudge in nudges[:2]] == seen[:2]
+
+    with world.subscriber._lock:  # so that all go at the same time
+        for channel in ["a", "b", "c", "kept", "b"]:
+            world.subscriber.unwatch(channel)
+    until(lambda: world.connection.subscribed == {"kept"}, "the channels to be left")
+    assert world.connection.commands[3:] == [("unsubscribe", "b", "a", "c")]
+
+
+def test_who_watches_many_is_confirmed_of_all_however_long_it_takes(world, monkeypatch):
+    world.subscriber.watch("first")
+    monkeypatch.setattr(subscriber, "CONFIRM_SECONDS", 5.0)
+    dispatch = world.subscriber._dispatch
+    monkeypatch.setattr(world.subscriber, "_dispatch", lambda message: (time.sleep(0.001), dispatch(message)))
+
+    world.subscriber.watch_all([str(number) for number in range(200)])
+
+    assert all(entry.confirmed.is_set() for entry in world.subscriber._channels.values())
+
+
+def test_a_server_that_confirms_nothing_is_waited_for_once_not_for_each(world, monkeypatch):
+    world.subscriber.watch("first")
+    monkeypatch.setattr(subscriber, "CONFIRM_SECONDS", 0.2)
+    monkeypatch.setattr(world.subscriber, "_dispatch", lambda message: None)
+
+    began = time.monotonic()
+    world.subscriber.watch_all([str(number) for number in range(100)])
+
+    assert time.monotonic() - began < 10
 
 
 def test_a_listener_gets_each_message_in_order(world):
