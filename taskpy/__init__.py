@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from taskpy.errors import BadArguments as BadArguments
     from taskpy.errors import BadName as BadName
     from taskpy.errors import Busy as Busy
+    from taskpy.errors import CheckpointNeeded as CheckpointNeeded
     from taskpy.errors import Discard as Discard
     from taskpy.errors import Empty as Empty
     from taskpy.errors import Full as Full
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from taskpy.errors import Released as Released
     from taskpy.errors import RemoteError as RemoteError
     from taskpy.errors import Retry as Retry
+    from taskpy.errors import StateVersion as StateVersion
     from taskpy.errors import Stopped as Stopped
     from taskpy.errors import SubmitUncertain as SubmitUncertain
     from taskpy.errors import TaskEnded as TaskEnded
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from taskpy.reported import Progress as Progress
     from taskpy.retry import Backoff as Backoff
     from taskpy.spec import State as State
+    from taskpy.spec import StopReason as StopReason
     from taskpy.thread import Task as Task
     from taskpy.waiting import Waited as Waited
     from taskpy.waiting import as_completed as as_completed
@@ -66,6 +69,7 @@ _HOMES = {
     "default_client": "client",
     "set_default_client": "client",
     "State": "spec",
+    "StopReason": "spec",
     "Progress": "reported",
     "LogLine": "reported",
     "Backoff": "retry",
@@ -86,6 +90,7 @@ _HOMES = {
     "BadArguments": "errors",
     "BadName": "errors",
     "Busy": "errors",
+    "CheckpointNeeded": "errors",
     "Discard": "errors",
     "Empty": "errors",
     "Full": "errors",
@@ -96,6 +101,7 @@ _HOMES = {
     "Released": "errors",
     "RemoteError": "errors",
     "Retry": "errors",
+    "StateVersion": "errors",
     "Stopped": "errors",
     "SubmitUncertain": "errors",
     "TaskEnded": "errors",

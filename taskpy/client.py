@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from taskpy import flow, lists, ops, pages, space, spec, upkeep
-from taskpy.answers import Event, Namespace
 from taskpy.connection import Redis
 from taskpy.definition import Definition
 from taskpy.info import KnownQueue, KnownWorker
+from taskpy.listed import Event, Namespace
 from taskpy.lists import PAGE, About, DeadPage, Page
 from taskpy.remote import RemoteOptions, RemoteTask
 from taskpy.space import Space

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from taskpy import codec, errors
-from taskpy.answers import Worker
+from taskpy.listed import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
-from taskpy.answers import Event, Receipt, Standing, Worker
 from taskpy.answers import Mail as RawMail
+from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
 from taskpy.line import FULL, Full, Mail, Reported, Status
+from taskpy.listed import Event, Worker
 from taskpy.nudge import Nudge
 from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taskpy import errors, flow, ops, pages, spec
-from taskpy.answers import Event, Outline, Snapshot
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
 from taskpy.line_redis import exception_of, lines_of, not_found, progress_of
+from taskpy.listed import Event, Outline, Snapshot
 from taskpy.ops import Op
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import script as scripts
-from taskpy.answers import (
+from taskpy.answers import pairs, text, texts
+from taskpy.keys import Keys
+from taskpy.listed import (
     OUTLINE_FIELDS,
     SNAPSHOT_FIELDS,
     Event,
@@ -17,12 +19,8 @@ from taskpy.answers import (
     Snapshot,
     Worker,
     outline_of,
-    pairs,
     snapshot_of,
-    text,
-    texts,
 )
-from taskpy.keys import Keys
 from taskpy.ops import Op, plain, scripted
 from taskpy.spec import State
 

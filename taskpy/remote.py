@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, overload
 
 from taskpy import call, codec, errors, flow, pages, registry, space, spec
-from taskpy.answers import Snapshot
 from taskpy.definition import Definition, function_of
 from taskpy.handle import Handle, T
 from taskpy.line import Line
 from taskpy.line_redis import RedisLine
+from taskpy.listed import Snapshot
 from taskpy.reported import Progress
 from taskpy.space import Space
 from taskpy.spec import MISSING, Options, TaskSpec

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, TypeVar
 
 from taskpy import flow
-from taskpy.client_aio import RemoteTask
 from taskpy.handle import LocalHandle
 from taskpy.line import Status
+from taskpy.remote_aio import RemoteTask
 from taskpy.waiting import Waited, Waiting, checked
 
 H = TypeVar("H", bound=RemoteTask[Any] | LocalHandle[Any])

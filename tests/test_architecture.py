@@ -14,30 +14,31 @@ PACKAGES = {"taskpy": ROOT / "taskpy", "taskpy_worker": ROOT / "worker" / "taskp
 FLOORS = (
     # 0: pure. No I/O, no Redis, no threads.
     """
-    errors spec retry registry deadline keys
+    errors spec retry checkpoint registry deadline keys taken
     values wire failure reported codec
     """,
     # 1: what to say to Redis, and what the answers mean; still no I/O.
     """
-    script answers info ops pages
+    script answers listed info ops pages
     """,
     # 2: what waits, asks and connects. The only modules that import redis.
     """
-    settings address topology connection memory outage nudge flow senders subscriber broker broker_aio
+    settings identity address topology connection memory outage nudge flow senders subscriber broker broker_aio
     embedded embedded_folder embedded_keeper embedded_program
     """,
     # 3: the library: what users hold, and what their functions receive.
     """
-    reports logs call reference life eventloop contract mailbox inside inside_aio line outside handle
+    reports logs interrupt ladder call reference life eventloop contract mailbox inside inside_aio line reader outside
+    handle
     definition thread process process_child
-    space mailbox_redis line_redis remote lists upkeep client client_aio aio
+    space mailbox_redis line_redis remote lists upkeep client remote_aio client_aio aio
     compose controllers on waiting waiting_aio
     """,
     # 4: the public names, and the programs. Nobody below imports them.
     """
     taskpy cli testing pytest_plugin celery_bridge
     taskpy_worker taskpy_worker.__main__ taskpy_worker.attempt taskpy_worker.child taskpy_worker.claimer
-    taskpy_worker.config taskpy_worker.executor taskpy_worker.heartbeater taskpy_worker.keeper taskpy_worker.listener
+    taskpy_worker.config taskpy_worker.enforcer taskpy_worker.executor taskpy_worker.heartbeater taskpy_worker.keeper taskpy_worker.listener
     taskpy_worker.liveness taskpy_worker.loading taskpy_worker.log taskpy_worker.processes taskpy_worker.promoter taskpy_worker.queues
     taskpy_worker.recoverer taskpy_worker.reloading taskpy_worker.reporter taskpy_worker.settler taskpy_worker.supervised
     taskpy_worker.supervisor

@@ -22,7 +22,7 @@ from taskpy.cli.text import clean
 from taskpy.reported import LogLine, Progress
 
 if TYPE_CHECKING:
-    from taskpy.answers import Outline
+    from taskpy.listed import Outline
     from taskpy.remote import RemoteTask
 
 #: How many lines wait to be sent when they do not come from a person: then the one who writes them waits, too.

@@ -14,8 +14,8 @@ from taskpy.cli.target import Target, pass_target
 from taskpy.cli.text import clean
 
 if TYPE_CHECKING:
-    from taskpy.answers import Outline
     from taskpy.client import Client
+    from taskpy.listed import Outline
 
 _COLUMNS = (
     Column("ID"),

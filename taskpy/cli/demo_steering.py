@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from taskpy import Client, Empty, RemoteTask, TaskEnded
-from taskpy.answers import Outline
 from taskpy.cli.demo_stage import DemoFailed, wait_for
+from taskpy.listed import Outline
 
 #: What the search is narrowed to.
 ONLY = "lock"

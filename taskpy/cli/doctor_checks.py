@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from taskpy import address as addresses
 from taskpy import errors, ops
-from taskpy.answers import Namespace
 from taskpy.cli.moments import length
 from taskpy.cli.target import Target
 from taskpy.cli.text import counted
 from taskpy.client import Client
 from taskpy.info import KnownQueue, KnownWorker
+from taskpy.listed import Namespace
 
 #: The oldest server that is supported.
 OLDEST = (7, 0)

@@ -13,7 +13,7 @@ from taskpy.cli.target import Target, pass_target
 from taskpy.cli.text import clean
 
 if TYPE_CHECKING:
-    from taskpy.answers import Outline
+    from taskpy.listed import Outline
 
 #: What can be listed; delayed tasks are queued ones that wait for their time.
 STATES = ("queued", "delayed", "running", "succeeded", "failed", "stopped")

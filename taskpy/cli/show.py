@@ -13,8 +13,8 @@ from taskpy.cli.target import Target, pass_target
 from taskpy.cli.text import clean, counted
 
 if TYPE_CHECKING:
-    from taskpy.answers import Event, Snapshot
     from taskpy.client import Client
+    from taskpy.listed import Event, Snapshot
     from taskpy.lists import About
     from taskpy.reported import Progress
 

@@ -2,7 +2,7 @@
 
 import time
 
-from taskpy.answers import Worker
+from taskpy.listed import Worker
 from taskpy.spec import State
 
 

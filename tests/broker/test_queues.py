@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from taskpy.answers import Namespace, Standing
+from taskpy.answers import Standing
+from taskpy.listed import Namespace
 from taskpy.spec import State
 
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from taskpy import errors
-from taskpy.answers import Beat, Heartbeat, Held, Standing, Worker
+from taskpy.answers import Beat, Heartbeat, Held, Standing
+from taskpy.listed import Worker
 from taskpy.ops import token_of
 from taskpy.spec import State, Wish
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from taskpy import ops
-from taskpy.answers import Namespace
 from taskpy.cli.doctor_checks import CHECKS, Facts
 from taskpy.info import KnownQueue, KnownWorker, WorkerInfo
+from taskpy.listed import Namespace
 from tests.cli.conftest import environment
 from tests.cli.test_commands import run
 from tests.system.servers import Server, free_port

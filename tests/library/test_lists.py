@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from taskpy import Client, aio, errors, lists, ops
-from taskpy.answers import Outline
+from taskpy.listed import Outline
 from taskpy.lists import PAGE
 from taskpy.ops import Ending
 from taskpy.spec import State

@@ -8,22 +8,9 @@ from pathlib import Path
 import pytest
 
 from taskpy import ops, pages, script
-from taskpy.answers import (
-    Agreement,
-    Beat,
-    Due,
-    Event,
-    Heartbeat,
-    Held,
-    Mail,
-    Namespace,
-    Reported,
-    Standing,
-    Started,
-    Worker,
-    wish_of,
-)
+from taskpy.answers import Agreement, Beat, Due, Heartbeat, Held, Mail, Reported, Standing, Started, wish_of
 from taskpy.keys import Keys
+from taskpy.listed import Event, Namespace, Worker
 from taskpy.ops import Ending, Op
 from taskpy.spec import State, StopReason, Wish
 from taskpy.taken import Taken

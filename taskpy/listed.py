@@ -1,0 +1,187 @@
+"""What Redis answers to lists and pages, as data: tasks with all that is known of them, their events, workers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from taskpy.answers import seconds, text
+from taskpy.spec import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A task in a list, without what may be large. `worker` is the one that runs it or ran it last.
+
+    The counters are apart: attempts started, retries used, workers lost. `submitted`, `started` and `ended` are epoch
+    seconds, and so is `due`, which is known where delayed tasks are listed.
+    """
+
+    id: str
+    state: State
+    queue: str
+    name: str
+    attempt: int
+    retries: int
+    lost: int
+    reason: str | None
+    token: str | None
+    submitted: float | None
+    started: float | None
+    ended: float | None
+    due: float | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop (then `reason` is not None) and has not ended."""
+        return self.reason is not None and not self.state.done
+
+    @property
+    def worker(self) -> str | None:
+        """The wid of the worker that holds it, or did last."""
+        return self.token.rpartition(".")[0] if self.token else None
+
+
+#: The fields of a task's hash that an `Outline` is read from, in order.
+OUTLINE_FIELDS = ("st", "q", "name", "att", "ret", "crash", "stop", "tok", "submitted", "started", "ended")
+
+
+def _outlined(id: str, row: Sequence[Any]) -> dict[str, Any]:
+    """The fields of an `Outline` by name, from what HMGET gave for OUTLINE_FIELDS."""
+    state, queue, name, attempt, retries, lost, reason, token, *stamps = row
+    submitted, started, ended = map(seconds, stamps)
+    return {
+        "id": id,
+        "state": State(text(state)),
+        "queue": text(queue or b""),
+        "name": text(name or b""),
+        "attempt": int(attempt or 0),
+        "retries": int(retries or 0),
+        "lost": int(lost or 0),
+        "reason": None if reason is None else text(reason),
+        "token": None if token is None else text(token),
+        "submitted": submitted,
+        "started": started,
+        "ended": ended,
+    }
+
+
+def outline_of(id: str, row: Sequence[Any]) -> Outline | None:
+    """Read one row of the reply of `outline`; None: no such task (any more)."""
+    return None if row[0] is None else Outline(**_outlined(id, row))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(Outline):
+    """All that is known of a task but its messages. `result` when it succeeded, `exception` when it failed.
+
+    `error` is the exception of an attempt that was retried, before the end. `origin` is the dead letter that it was
+    revived from, `heir` the task that it was revived as. `unknowns` counts how often no worker knew its name,
+    `restarts` how often it may be started again after a lost worker; `keep` is in seconds. Of messages are counted those
+    `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`. `progress` is how far it
+    has come, as it is packed; `logged` counts the log lines that were kept, of which the last ones still are.
+    """
+
+    spec: bytes
+    result: bytes | None
+    exception: bytes | None
+    error: bytes | None
+    origin: str | None
+    heir: str | None
+    unknowns: int
+    restarts: int
+    keep: float
+    received: int
+    acknowledged: int
+    sent: int
+    progress: bytes | None = None
+    logged: int = 0
+
+
+#: The fields of a task's hash that a `Snapshot` is read from, in order.
+SNAPSHOT_FIELDS = (
+    *OUTLINE_FIELDS,
+    *("spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on", "lg", "pr"),
+)
+
+
+def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
+    """Read the reply of `look`; None: no such task (any more)."""
+    if row[0] is None:
+        return None
+    outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
+    spec, result, error, origin, heir, keep, *counts, progress = row[len(OUTLINE_FIELDS) :]
+    unknowns, restarts, received, acknowledged, sent, logged = (int(count or 0) for count in counts)
+    state = outlined["state"]
+    return Snapshot(
+        **outlined,
+        spec=spec or b"",
+        result=result if state is State.SUCCEEDED else None,
+        exception=error if state is State.FAILED else None,
+        error=None if state.done else error,
+        origin=None if origin is None else text(origin),
+        heir=None if heir is None else text(heir),
+        unknowns=unknowns,
+        restarts=restarts,
+        keep=seconds(keep) or 0.0,
+        received=received,
+        acknowledged=acknowledged,
+        sent=sent,
+        progress=progress,
+        logged=logged,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something in a task's life that was not plain: when (epoch seconds), one word, and what belongs to the word."""
+
+    time: float
+    word: str
+    detail: str
+
+    @classmethod
+    def of(cls, line: bytes) -> Self:
+        """Read one line of the list of events."""
+        ms, word, *detail = text(line).split(" ", 2)
+        return cls(int(ms) / 1000, word, "".join(detail))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What stands in the namespace, None before its first worker, and what time it is on its server (epoch seconds)."""
+
+    version: int | None
+    lease: float | None
+    clock: float
+
+    @classmethod
+    def of(cls, reply: Any) -> Self:
+        """Read the reply of `namespace`."""
+        (version, lease), now = reply
+        return cls(None if version is None else int(version), seconds(lease), now / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker in a list: the end of its lease (epoch seconds), what it says of itself, how many tasks it holds.
+
+    No lease end: it was declared lost.
+    """
+
+    wid: str
+    lease_end: float | None
+    info: bytes | None
+    held: int
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was declared lost, and its tasks are being given back."""
+        return self.lease_end is None
+
+    @classmethod
+    def of(cls, wid: str, row: Any) -> Self | None:
+        """Read one row of the reply of `workers`; None: not known (any more)."""
+        end, info, held = row
+        if end is None:
+            return None
+        return cls(wid, float(end) / 1000 or None, info, held)
