@@ -4,6 +4,7 @@ Python delivers such an exception between any two steps. So taskpy's own calls a
 after the function's end: what comes then comes at the end of the shield, or not at all.
 """
 
+import contextlib
 import ctypes
 import threading
 from types import TracebackType
@@ -28,21 +29,24 @@ class ThreadInterrupt:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: int | None = None  # while it may be interrupted
+        self._over = False
         self._shielded = False
-        self._due = False  # struck while shielded
+        self._due = False  # struck before it began, or while shielded
         self.shield = _Shield(self)
 
     def strike(self) -> None:
         """Raise `Stopped` at the thread's next bytecode; a call into C must return first."""
         with self._lock:
-            if self._shielded:
-                self._due = True
-            elif self._thread is not None:
+            if self._shielded or self._thread is None:
+                self._due = not self._over
+            else:
                 thread, signal = ctypes.c_ulong(self._thread), ctypes.py_object(errors.Stopped)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, signal)
 
     def __enter__(self) -> None:
         with self._lock:
+            if self._due:
+                raise errors.Stopped
             self._thread = threading.get_ident()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -53,7 +57,7 @@ class ThreadInterrupt:
         while True:
             try:
                 with self._lock:
-                    self._thread = None
+                    self._thread, self._over = None, True
                 _let_it_come()
             except errors.Stopped:  # it came too late: the function has ended
                 continue
@@ -99,21 +103,29 @@ class CoroutineInterrupt:
     """The coroutine of a task: cancelled where it waits."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._task: asyncio.Task[object] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._due = False  # struck before it began
         self.struck = False
 
     def enter(self) -> None:
-        """Note which asyncio task runs the coroutine: this one."""
+        """Note which asyncio task runs the coroutine: this one. Raises `Stopped` when it was struck before."""
         import asyncio
 
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        with self._lock:
+            if self._due:
+                raise errors.Stopped
+            self._loop = asyncio.get_running_loop()
+            self._task = asyncio.current_task()
 
     def strike(self) -> None:
         """Cancel the coroutine, which ends as stopped."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._cancel)
+        with self._lock:
+            loop, self._due = self._loop, self._loop is None
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and the coroutine has ended with it
+                loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
         if self._task is not None and not self._task.done():

@@ -5,6 +5,7 @@ Holds the plans, and carries them out when their time comes: `tick` in a duty of
 
 import heapq
 import itertools
+import logging
 import os
 import threading
 import time
@@ -13,6 +14,8 @@ from typing import Protocol
 
 from taskpy.nudge import Nudge
 from taskpy.spec import Wish
+
+logger = logging.getLogger("taskpy.task")
 
 #: How long a task has after `Stopped` was raised in it before it is ended by force, in seconds.
 UNWIND_SECONDS = 1.0
@@ -90,8 +93,12 @@ class Ladder:
                     return left
                 _, _, task, action = heapq.heappop(self._due)
                 self._pop(task)
-            if not task.over:
+            if task.over:
+                continue
+            try:
                 action()
+            except Exception:  # one task's fault must not keep the others from their ends
+                logger.exception("a stop could not be carried on: task=%s", task)
 
     def _pop(self, task: Rungs) -> None:
         left = self._entries.get(task, 0) - 1

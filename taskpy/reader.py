@@ -48,8 +48,8 @@ class Reader:
                     self.position += 1
                     return self._line.opened(message)
             state = yield from self._fetch()
-            if self._messages:
-                continue
+            if state is None or self._messages:
+                continue  # there is something, or another thread of this process was faster
             if state.done:
                 raise errors.TaskEnded(state)
             if state is State.NEW:
@@ -70,13 +70,13 @@ class Reader:
             self._fetched = self.position = mail.sent
             self._from_now = False
 
-    def _fetch(self) -> flow.Flow[State]:
+    def _fetch(self) -> flow.Flow[State | None]:
         yield from self.settle()
         index = self._fetched
         mail = yield from self._line.read(index or 0)
         with self._lock:
             if self._fetched != index:
-                return State.RUNNING  # another thread of this process read with the same reader: look again
+                return None
             self._messages.extend(mail.messages)
             self._fetched = mail.first + len(mail.messages)
             self.position = self._fetched - len(self._messages)

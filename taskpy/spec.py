@@ -235,5 +235,6 @@ def checked_id(id: str) -> str:
 def checked_name(name: str, what: str = "task name") -> str:
     """The name of a task, queue or namespace, or `BadName`."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise errors.BadName(f"{name!r} is not the name of a {what}: up to 128 letters, digits, '_', '.', ':' and '-'")
+        article = "an" if what[0] in "aeiou" else "a"
+        raise errors.BadName(f"{name!r} is not {article} {what}: up to 128 letters, digits, '_', '.', ':' and '-'")
     return name

@@ -21,7 +21,8 @@ class Taken:
 
     def add(self, number: int) -> None:
         """Note that this message was taken."""
-        self.beyond.add(number)
+        if number > self.upto:
+            self.beyond.add(number)
         while self.upto + 1 in self.beyond:
             self.upto += 1
             self.beyond.discard(self.upto)

@@ -106,11 +106,6 @@ class Rig:
 
     # -- shortcuts ------------------------------------------------------------------------------
 
-    def status(self, id: str = "a") -> tuple[Any, bytes | None] | None:
-        """The state of a task, and its result or exception by then."""
-        found = self.run(self.op("status", id=id))
-        return None if found is None else (found.state, found.value)
-
     def running(self, id: str = "a", *, wid: str = "w1", number: int = 1, **options: Any) -> str:
         """Submit a task and start it; the token."""
         self.submit(id=id, **options)

@@ -44,6 +44,12 @@ class CountingProxy:
         """How often each command was sent so far."""
         return Counter(command.word for command in self.commands)
 
+    def cut(self):
+        """Break all connections that there are; new ones are accepted."""
+        for each in list(self._sockets):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
     def close(self):
         """Break all connections."""
         for each in (self._listening, *self._sockets):

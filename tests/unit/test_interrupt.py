@@ -1,6 +1,7 @@
 """`Stopped` raised in a running function from outside: at once, never inside a shield, never after the end."""
 
 import asyncio
+import contextlib
 import ctypes
 import itertools
 import random
@@ -98,10 +99,8 @@ def test_a_function_may_clean_up():
 def test_who_catches_every_exception_is_interrupted_all_the_same():
     def catches(running):
         while True:
-            try:
+            with contextlib.suppress(Exception):  # as careless functions do
                 computes(running)
-            except Exception:
-                pass
 
     running = Running(catches)
     running.begun.wait(SECONDS)
@@ -302,6 +301,7 @@ def _hasty():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it may meet a callback of the gc
 @pytest.mark.usefixtures("_hasty")
 @pytest.mark.parametrize("strikes", [1, 2])
 def test_strikes_at_any_moment_leave_nothing_behind(strikes):

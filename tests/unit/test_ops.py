@@ -292,7 +292,7 @@ def test_who_asked_for_a_stop_is_kept_beside_the_reason():
     assert wish_of(b"raise 250 ann@web-3:4711 why not").reason.by == "ann@web-3:4711"
     assert wish_of(b"- 0 - ").reason.by == ""
     assert wish_of(b"- 0 - ") == Wish()
-    assert sample("status").decode([b"running", None, None, b"why", b"ann"]).stop.by == "ann"
+    assert sample("status").decode([b"running", None, None, b"why", b"ann", None]).stop.by == "ann"
 
 
 def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():

@@ -5,8 +5,10 @@ Also stops tasks at their time limit. What is to follow, and when, is in `taskpy
 
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
 
-from taskpy import call, ops
+from taskpy import call, errors, ops
 from taskpy.ladder import Ladder
 from taskpy.space import Space
 from taskpy.spec import GRACE_SECONDS, Outcome, Verdict, Wish
@@ -17,6 +19,8 @@ logger = logging.getLogger("taskpy.worker")
 
 #: How many functions may go on in this process that their tasks were taken from; past that it takes no more tasks.
 ABANDONED_LIMIT = 3
+#: When a stop at a time limit is told to Redis once more, after it did not answer.
+RETRY_SECONDS = 1.0
 
 
 class _Climbed:
@@ -43,8 +47,9 @@ class _Climbed:
 class Enforcer:
     """The only one in its process who ends tasks against their will."""
 
-    def __init__(self, space: Space, wid: str, settler: Settler) -> None:
+    def __init__(self, space: Space, wid: str, settler: Settler, *, later: Callable[[Callable[[], None]], Any]) -> None:
         self._space = space
+        self._later = later  # calls in another thread: an outage of Redis must not hold up the ladder
         self._wid = wid
         self._settler = settler
         self._climbed: dict[str, _Climbed] = {}  # by token and id
@@ -61,7 +66,7 @@ class Enforcer:
         limit = attempt.options.time_limit
         if limit is not None:
             at = time.monotonic() + limit
-            self.ladder.at(at, self._of(attempt), lambda: self._stop_in_time(attempt, limit))
+            self.ladder.at(at, self._of(attempt), lambda: self._later(lambda: self._stop_in_time(attempt, limit)))
 
     def hear(self, attempt: Attempt, wish: Wish) -> None:
         """Plan what a wish to stop says is to follow."""
@@ -93,6 +98,8 @@ class Enforcer:
         return self._climbed.setdefault(f"{attempt.token} {attempt.id}", _Climbed(self, attempt))
 
     def _stop_in_time(self, attempt: Attempt, limit: float) -> None:
+        if attempt.mailbox is not None and attempt.mailbox.lost:
+            return  # another worker has begun the task anew, with the whole of its time
         # Through Redis, as any other stop: it holds though this worker dies now.
         stop = ops.stop(
             self._space.keys,
@@ -103,4 +110,8 @@ class Enforcer:
             follows="kill",
             grace=GRACE_SECONDS,
         )
-        self._space.broker.run(stop)
+        try:
+            self._space.broker.run(stop)
+        except errors.Unreachable:
+            again = time.monotonic() + RETRY_SECONDS
+            self.ladder.at(again, self._of(attempt), lambda: self._later(lambda: self._stop_in_time(attempt, limit)))

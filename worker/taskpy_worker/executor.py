@@ -47,7 +47,7 @@ class Executor:
         self.loop = EventLoop("taskpy-loop")
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.freed = Nudge()
-        self.enforcer = Enforcer(space, wid, settler)
+        self.enforcer = Enforcer(space, wid, settler, later=self._loop_io.submit)
         self._entered: Callable[[Attempt], None] | None = None
         settler.on_settled(self.drop)
 
