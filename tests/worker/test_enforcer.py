@@ -282,7 +282,7 @@ def test_one_attempt_is_not_taken_for_the_next(rig, worker, clock):
     assert passes(worker, clock, 2.0) == pytest.approx(3.0)
     assert standing(rig, made).stop is None
     passes(worker, clock, 3.0)
-    assert standing(rig, made).stop == "time limit of 5 s"
+    until(lambda: standing(rig, made).stop == "time limit of 5 s", "the stop in Redis")
 
 
 def test_of_what_has_ended_nothing_is_kept(rig, worker, clock):
@@ -379,8 +379,32 @@ def test_a_time_limit_that_redis_did_not_hear_of_is_told_again(rig, worker, cloc
     until(lambda: standing(rig, made).stop == "time limit of 5 s", "Redis to hear of it")
 
 
-def test_a_time_limit_of_an_attempt_that_was_taken_over_stops_nobody(rig, worker, clock):
+def test_an_outage_at_a_time_limit_does_not_hold_up_the_stops_of_others(rig, worker, clock, monkeypatch):
+    limited = begun(rig, worker, "enforced.stubborn", time_limit=5)
+    other = begun(rig, worker, "enforced.computes")
+    stop(worker, other, then="raise", grace=5.0)
+    run, asked, back = worker.executor._space.broker.run, threading.Event(), threading.Event()
+
+    def waits_for_redis(op):
+        if op.verb == "stop":
+            asked.set()
+            assert back.wait(LONG)
+        return run(op)
+
+    monkeypatch.setattr(worker.executor._space.broker, "run", waits_for_redis)
+    passes(worker, clock, 5.0)
+    assert asked.wait(LONG)
+    settle(worker)
+
+    assert other.state == "stopped"
+    assert standing(rig, limited).stop is None
+    back.set()
+    until(lambda: standing(rig, limited).stop == "time limit of 5 s", "the stop in Redis")
+
+
+def test_a_time_limit_of_an_attempt_that_was_taken_over_stops_nobody(rig, worker, clock, monkeypatch):
     """The task runs elsewhere, and has all of its time there."""
+    monkeypatch.setattr(worker.executor.enforcer, "_later", lambda step: step())  # or it would be looked at too early
     made = begun(rig, worker, "enforced.stubborn", time_limit=5)
     rig.raw.hset(rig.keys.task(made.id), "tok", "other.1")
     worker.heartbeater.tick()
