@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from taskpy.errors import BadArguments as BadArguments
     from taskpy.errors import BadName as BadName
     from taskpy.errors import Busy as Busy
-    from taskpy.errors import CheckpointNeeded as CheckpointNeeded
     from taskpy.errors import Discard as Discard
     from taskpy.errors import Empty as Empty
     from taskpy.errors import Full as Full
+    from taskpy.errors import InboxFull as InboxFull
     from taskpy.errors import LeaseLost as LeaseLost
     from taskpy.errors import MessagesMissed as MessagesMissed
     from taskpy.errors import NotSendable as NotSendable
@@ -90,7 +90,7 @@ _HOMES = {
     "BadArguments": "errors",
     "BadName": "errors",
     "Busy": "errors",
-    "CheckpointNeeded": "errors",
+    "InboxFull": "errors",
     "Discard": "errors",
     "Empty": "errors",
     "Full": "errors",

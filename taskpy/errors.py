@@ -22,7 +22,7 @@ TaskpyError(Exception)          what an `except TaskpyError` of yours should cat
 │   ├── WrongSide               a call for the inside, made outside, or the other way round
 │   ├── NotStarted              wait, get or recv before start
 │   ├── AlreadyStarted          start, after start or stop
-│   ├── CheckpointNeeded        recv, when the inbox is full of messages that were taken and not acknowledged
+│   ├── InboxFull               recv, when it would wait for ever, for nobody can send
 │   └── Forked                  a local handle, used after fork
 ├── TaskNotFound                no task has this id (any more)                  (also LookupError)
 ├── TaskEnded                   the task has ended; .state says how
@@ -164,8 +164,8 @@ class AlreadyStarted(UsageError):
     """The task was started or stopped before; make a new one."""
 
 
-class CheckpointNeeded(UsageError):
-    """The inbox is full of messages taken since the last checkpoint, so that nobody can send; call t.checkpoint()."""
+class InboxFull(UsageError):
+    """The inbox is full, and nobody can send: take from its other inboxes, or call t.checkpoint()."""
 
 
 class Forked(UsageError):

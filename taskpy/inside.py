@@ -15,7 +15,7 @@ from taskpy.contract import Contract, recv_order
 from taskpy.deadline import Deadline
 from taskpy.mailbox import Mailbox
 from taskpy.reports import Reports
-from taskpy.spec import MISSING, State, StopReason
+from taskpy.spec import MISSING, OUTBOX_LIMIT, State, StopReason
 
 T = TypeVar("T")
 
@@ -78,6 +78,8 @@ class InsideFlows:
                 raise errors.Stopped
             if stopping or deadline.over:
                 raise errors.Empty
+            if self._mailbox.full and timeout is None:
+                raise errors.InboxFull
             yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
 
     def send(self, data: Any) -> flow.Flow[int]:
@@ -89,6 +91,10 @@ class InsideFlows:
         """Store the state, acknowledge what was taken, append messages to the outbox; then a drain hands over."""
         if self._mailbox.lost:
             raise errors.LeaseLost
+        if len(messages) > OUTBOX_LIMIT:
+            raise errors.TooLarge(
+                f"a checkpoint sends at most {OUTBOX_LIMIT:,} messages at once, not {len(messages):,}"
+            )
         yield from self._mailbox.checkpoint(state, self._run.form.version, messages)
         self._restored = None
         self.check()
@@ -247,8 +253,8 @@ class Inside(InsideView, Contract[Any]):
         """Take the next message, waiting at most `timeout` seconds: of the inbox that is named first, or of all.
 
         Raises `Empty` when none comes in time. A stop ends the waiting: messages accepted before it are delivered
-        first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `CheckpointNeeded` when 1,000
-        messages were taken since the last checkpoint, and nobody can send another.
+        first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `InboxFull` where it would wait
+        for ever: nobody can send, for 1,000 messages are in other inboxes, or were taken since the last checkpoint.
         """
         return self._drive(self._flows.recv(*recv_order(*order, **options)))
 

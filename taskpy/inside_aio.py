@@ -28,8 +28,8 @@ class Task(InsideView):
         """Take the next message, waiting at most `timeout` seconds: of the inbox that is named first, or of all.
 
         Raises `Empty` when none comes in time. A stop ends the waiting: messages accepted before it are delivered
-        first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `CheckpointNeeded` when 1,000
-        messages were taken since the last checkpoint, and nobody can send another.
+        first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `InboxFull` where it would wait
+        for ever: nobody can send, for 1,000 messages are in other inboxes, or were taken since the last checkpoint.
         """
         return await flow.drive_async(self._flows.recv(*recv_order(*order, **options)), self._perform)
 

@@ -66,20 +66,24 @@ class Keys:
         Always: `st` state, `q` queue, `name`, `spec`, `mc` restarts allowed after a lost worker, `keep` ms,
         `submitted`. From the first start: `tok` token of the attempt (stays after the end, so that a repeated call is
         recognised), `att` attempts started, `started`. When it happened: `ret` retries used, `crash` workers lost,
-        `unk` times given back for an unknown name, `stop` reason of the stop asked for, `in` / `ib` messages
-        received / acknowledged, `on` messages sent, `s:<sender>` last message number of a sender, `origin` the dead
-        letter it was revived from, `heir` the task it was revived as. When it reported: `pr` its progress, `lg` log
-        lines ever kept, `l:<place>` one of them (the last ones are there: fields, and no list, so that they need no
-        end of their own), `rp` token and number of the last report. At the end: `ended`, and `res` or `exc` (a retry
-        leaves its error in `exc`, too).
+        `unk` times given back for an unknown name, `origin` the dead letter it was revived from, `heir` the task it was
+        revived as. Of a stop that was asked for: `stop` the reason, `by` whom, `then` what follows at `until` (ms).
+        Of messages: `in` / `ib` received / acknowledged, `ibx` those acknowledged beyond, `ck` in how many steps, `on`
+        sent; `s:<sender>` the last of a sender, its number there and among all; `asked` the last question which of them
+        the task has taken, `seen` the last answer. Of its last checkpoint: `cp` the state, `cb` workers lost by then.
+        When it reported: `pr` its progress, `lg` log lines ever kept, `l:<place>` one of them (the last ones are there:
+        fields, and no list, so that they need no end of their own), `rp` token and number of the last report. At the
+        end: `ended`, and `res` or `exc` (of a stopped task a word on how it was stopped; a retry leaves its error there,
+        too).
 
         Also a CHANNEL: `running`, `queued` (again), `out` (something in the outbox), `room` (again, in the inbox),
-        `report` (progress, or lines), or the final state, followed by a blank and the value when that is short.
+        `seen` (an answer), `report` (progress, or lines), or the final state, followed by a blank and the value when
+        that is short.
         """
         return f"{{{self.namespace}}}:t:{id}"
 
     def inbox(self, id: str) -> str:
-        """LIST of the messages to a task that it has not acknowledged; deleted at its end."""
+        """LIST of the messages to a task, from the first on that it has not acknowledged; deleted at its end."""
         return f"{self.task(id)}:in"
 
     def outbox(self, id: str) -> str:
@@ -106,7 +110,8 @@ class Keys:
     def worker(self, wid: str) -> str:
         """STRING of what a worker says of itself, for people; then a gravestone `dead`. Both expire.
 
-        Also a CHANNEL: `id received` when a task of this worker has mail, `id received stop` when it is to stop;
+        Also a CHANNEL: `id received` when a task of this worker has mail, behind it ` stop` and the wish when it is to
+        stop, or ` seen` and the number of a question when somebody wants to know what it has taken;
         `received` counts all messages ever sent to the task.
         """
         return f"{{{self.namespace}}}:w:{wid}"

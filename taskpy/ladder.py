@@ -55,10 +55,11 @@ class Ladder:
             return
         forced, deadline = wish.follows == "kill", time.monotonic() + wish.grace
         with self._lock:
-            known = self._planned.get(task)
-            # Whoever tells it once more counts the rest of the grace time anew, and a little differently.
-            if known is not None and (known[0] or not forced) and known[1] <= deadline + UNWIND_SECONDS / 2:
-                return
+            if (known := self._planned.get(task)) is not None:
+                # Whoever tells it once more counts the rest of the grace time anew, and a little differently.
+                if (known[0] or not forced) and known[1] <= deadline + UNWIND_SECONDS / 2:
+                    return
+                forced, deadline = forced or known[0], min(deadline, known[1])
             self._planned[task] = forced, deadline
         if forced:
             self.at(deadline if task.at_once else deadline + UNWIND_SECONDS, task, task.kill)

@@ -1,7 +1,7 @@
 """The line from a handle to its task: what the outside can ask of a task, wherever it runs.
 
 `Line` is the contract. `LocalLine` is what the lines of `thread.py` and `process.py` share; the line through Redis is in
-`remote.py`.
+`line_redis.py`.
 """
 
 import threading
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from taskpy import codec, errors, flow, ladder
+from taskpy.identity import who
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
 from taskpy.reported import LogLine, Progress
@@ -180,7 +181,7 @@ class LocalLine(ABC):
     def limit(self, seconds: float | None) -> None:
         """Stop the task after so many seconds, and see to its end."""
         if seconds is not None:
-            wish = Wish(StopReason(f"time limit of {seconds:g} s", "time limit"), "kill", GRACE_SECONDS)
+            wish = Wish(StopReason(f"time limit of {seconds:g} s", who()), "kill", GRACE_SECONDS)
             ladder.local.at(time.monotonic() + seconds, self, lambda: self.wish(wish))
 
     def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:

@@ -51,6 +51,10 @@ class Mailbox(Protocol):
     @property
     def resumable(self) -> bool | None: ...
 
+    @property
+    def full(self) -> bool:
+        """Whether nobody can send to the task before it takes, or acknowledges, what it has been sent."""
+
     def take(self, inbox: str | None) -> flow.Flow[Received | None]:
         """The next message, of one inbox or of all; None when there is none, or none from before the stop."""
 
@@ -108,10 +112,10 @@ class Inbox:
                     return message
             return None
 
-    def has_taken(self, number: int) -> bool:
-        """Whether the task has taken the message of this number."""
-        with self._lock:
-            return number in self.taken
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another message."""
+        return len(self._messages) >= self._limit
 
     def stop(self) -> None:
         """Deliver what has been accepted so far, and nothing more."""
@@ -188,6 +192,11 @@ class LocalMailbox:
     def resumable(self) -> bool | None:
         """None: nobody but this process can go on with it."""
         return None
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody can send to the task before it takes what it has been sent."""
+        return self.inbox.full
 
     def deliver(self, data: Any, inbox: str | None = None) -> int | None:
         """Put a message in; its number, or None when the inbox is full."""

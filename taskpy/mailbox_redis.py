@@ -80,6 +80,11 @@ class RedisMailbox:
         return None if self._checkpoint is None else not self._open
 
     @property
+    def full(self) -> bool:
+        """Whether nobody can send to the task before it takes, or acknowledges, what it has been sent."""
+        return self._received - self._acknowledged.upto >= spec.INBOX_LIMIT
+
+    @property
     def received(self) -> int:
         """How many messages the task was ever sent, as far as is known."""
         return self._received
@@ -134,7 +139,6 @@ class RedisMailbox:
         try:
             while (found := self._find(inbox)) is None:
                 if self._cursor >= self._last():
-                    self._check_room()
                     return None
                 yield from self._fetch()
             # Before a message is taken: a coroutine that is cancelled in the middle must not have it.
@@ -169,12 +173,6 @@ class RedisMailbox:
         self._cursor += len(batch)
         if not batch:  # the inbox of an ended task is gone: this attempt no longer owns it
             self._received = self._cursor
-
-    def _check_room(self) -> None:
-        """Raise `CheckpointNeeded` where the task would wait for a message that nobody can send."""
-        unacknowledged = len(self._open) + len(self._acknowledged.beyond)
-        if self._keeps and self.wish is None and unacknowledged >= spec.INBOX_LIMIT:
-            raise errors.CheckpointNeeded
 
     # -- what the task sends and stores -----------------------------------------------------------
 

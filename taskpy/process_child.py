@@ -10,7 +10,7 @@ from typing import Any
 
 from taskpy import call, codec, flow
 from taskpy.inside import Inside, Run
-from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
+from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.line import as_exception
 from taskpy.mailbox import Inbox, LocalMailbox, Received
 from taskpy.nudge import Nudge
@@ -48,7 +48,8 @@ class Child:
         self._pipe = pipe
         self._writing = threading.Lock()
         self._sent = 0
-        self._interrupt: Interrupt | None = None
+        self._thread_interrupt = ThreadInterrupt()
+        self._coroutine_interrupt = CoroutineInterrupt()
         self._changed = Nudge()
         self._passing_on = threading.Lock()
         self._reports = Reports(self._changed.give)
@@ -77,14 +78,14 @@ class Child:
             return Outcome(Verdict.FAILED, error=error)
         run = Run(id=id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{id}.1")
         if not call.is_async(function):
-            self._interrupt = interrupt = ThreadInterrupt()
+            interrupt = self._thread_interrupt
             return call.run(function, Inside(run, self._mailbox, shield=interrupt.shield), interrupt=interrupt)
         import asyncio
 
         from taskpy import inside_aio
 
-        self._interrupt = awaited = CoroutineInterrupt()
-        return asyncio.run(call.run_async(function, inside_aio.Task(run, self._mailbox), interrupt=awaited))
+        inside = inside_aio.Task(run, self._mailbox)
+        return asyncio.run(call.run_async(function, inside, interrupt=self._coroutine_interrupt))
 
     def _posted(self, messages: Sequence[Any]) -> int:
         bodies = [codec.dump_message(data) for data in messages]
@@ -131,8 +132,8 @@ class Child:
                 case "stop":
                     self._mailbox.stop(Wish(StopReason(frame[1], frame[2])))
                 case "raise":
-                    if self._interrupt is not None:
-                        self._interrupt.strike()
+                    self._thread_interrupt.strike()
+                    self._coroutine_interrupt.strike()
                 case "send":
                     self._mailbox.deliver(frame[1], frame[2])
 

@@ -114,11 +114,12 @@ class Task(LocalHandle[R]):
         if call.is_async(self._function):
             self._run_on_loop(run)
         else:
-            threading.Thread(target=self._run_here, args=(run,), name=f"taskpy-{self.id}", daemon=True).start()
+            self._thread_line.interrupt = interrupt = ThreadInterrupt()
+            arguments, name = (run, interrupt), f"taskpy-{self.id}"
+            threading.Thread(target=self._run_here, args=arguments, name=name, daemon=True).start()
 
-    def _run_here(self, run: Run) -> None:
+    def _run_here(self, run: Run, interrupt: ThreadInterrupt) -> None:
         line = self._thread_line
-        line.interrupt = interrupt = ThreadInterrupt()
         line.ended(call.run(self._function, Inside(run, line.mailbox, shield=interrupt.shield), interrupt=interrupt))
 
     def _run_on_loop(self, run: Run) -> None:

@@ -8,5 +8,5 @@ local state, sent = unpack(redis.call('HMGET', task, 'st', 'on'))
 if not state then return {} end
 sent = tonumber(sent or 0)
 local oldest = sent - redis.call('LLEN', outbox)
-local first = math.max(wanted, oldest)
+local first = math.min(math.max(wanted, oldest), sent)
 return { state, sent, first, redis.call('LRANGE', outbox, first - oldest, first - oldest + count - 1) }

@@ -22,6 +22,7 @@ class _Script:
     """A mailbox with a beginning and an end: when its messages are read, or it was looked at often enough, it stops."""
 
     resumable: bool | None = None
+    full = False
 
     def __init__(self, inbox: Iterable[Any], stop_after: int | None, state: Any) -> None:
         self.nudge = Nudge()

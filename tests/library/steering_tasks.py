@@ -2,7 +2,7 @@
 
 from contract_tasks import is_open, wait_for
 
-from taskpy import NotSendable, Stopped, task
+from taskpy import NotSendable, Stopped, TooLarge, task
 
 # -- stopping -----------------------------------------------------------------------------------
 
@@ -106,6 +106,15 @@ def store_unsendable(t):
         except NotSendable as error:
             t.send(str(error))
     return t.state
+
+
+@task
+def store_with_many(t, count):
+    try:
+        t.checkpoint("state", send=[0] * count)
+    except TooLarge as error:
+        return [str(error), t.state]
+    return ["stored", t.state]
 
 
 @task

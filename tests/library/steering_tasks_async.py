@@ -5,7 +5,7 @@ import asyncio
 from contract_tasks import is_open
 from contract_tasks_async import wait_for
 
-from taskpy import NotSendable, aio, task
+from taskpy import NotSendable, TooLarge, aio, task
 
 # -- stopping -----------------------------------------------------------------------------------
 
@@ -106,6 +106,15 @@ async def store_unsendable(t):
         except NotSendable as error:
             await t.send(str(error))
     return t.state
+
+
+@task
+async def store_with_many(t, count):
+    try:
+        await t.checkpoint("state", send=[0] * count)
+    except TooLarge as error:
+        return [str(error), t.state]
+    return ["stored", t.state]
 
 
 @task

@@ -60,5 +60,12 @@ def test_a_task_that_never_acknowledges_is_told_so(place):
     handle = place.started(tasks.take_too_many)
     for number in range(spec.INBOX_LIMIT):
         handle.send(number, timeout=SOON)
-    with pytest.raises((errors.CheckpointNeeded, errors.RemoteError), match="checkpoint"):
+    with pytest.raises((errors.InboxFull, errors.RemoteError), match="checkpoint"):
         handle.get(timeout=SOON)
+
+
+def test_a_checkpoint_with_too_many_messages_stores_nothing(place):
+    handle = place.started(tasks.store_with_many, spec.OUTBOX_LIMIT + 1)
+    assert handle.get(timeout=SOON) == ["a checkpoint sends at most 1,000 messages at once, not 1,001", None]
+    assert messages_of(handle) == []
+    assert place.started(tasks.store_with_many, spec.OUTBOX_LIMIT).get(timeout=SOON) == ["stored", "state"]

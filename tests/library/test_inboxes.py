@@ -5,7 +5,7 @@ import pytest
 import steering_tasks as tasks
 from places import SOON, eventually
 
-from taskpy import errors
+from taskpy import errors, spec
 
 thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
 
@@ -90,3 +90,14 @@ def test_a_receipt_before_the_start_and_for_no_number(place):
     handle.start()
     handle.get(timeout=SOON)
     assert eventually(lambda: handle.received(number))
+
+
+@thoroughly
+def test_who_would_wait_for_ever_for_an_inbox_is_told_so(place):
+    """Nobody can send to it: the messages of another one take all the room."""
+    handle = place(tasks.wait_in_inbox, "steer")
+    for number in range(spec.INBOX_LIMIT):
+        handle.send(number)
+    handle.start()
+    with pytest.raises((errors.InboxFull, errors.RemoteError), match="inbox is full"):
+        handle.get(timeout=SOON)

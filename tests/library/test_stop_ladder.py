@@ -137,3 +137,12 @@ def test_what_cannot_follow_is_refused(place):
         handle.stop(grace=-1, then="raise")
     assert handle.stop_reason is None
     handle.stop(grace=0, then="raise", timeout=SOON)
+
+
+@pytest.mark.parametrize(
+    "place", ["thread", "thread-async", "process", "process-async", "fake", "fake-async"], indirect=True
+)
+def test_what_is_raised_before_the_function_has_begun_is_raised_in_it(place):
+    for _ in range(3):
+        handle = place.started(tasks.busy)
+        assert handle.stop(grace=0, then="raise", timeout=SOON) == "stopped"

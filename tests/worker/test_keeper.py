@@ -17,6 +17,7 @@ class Child:
         self.wid = None
         self.worth = True
         self.condemned = False
+        self.ended = False
         self.said = []
         self.killed = []
 
@@ -65,6 +66,15 @@ def test_a_child_is_known_before_it_is_let_go(rig, keeper, children):
     assert ready[0] > 0
     [worker] = rig.client.workers()
     assert (worker.wid, worker.held) == ("w1", 0)
+
+
+def test_a_child_that_dies_while_it_is_made_known_is_not_known(rig, keeper, children):
+    children[0].ended = True
+
+    introduced(rig, keeper, children)
+
+    assert [worker.wid for worker in rig.client.workers()] == ["w2"]
+    assert children[0].said == []
 
 
 def test_leases_are_renewed_of_those_who_are_worth_it(rig, keeper, children):

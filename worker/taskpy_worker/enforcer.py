@@ -53,29 +53,34 @@ class Enforcer:
         self._wid = wid
         self._settler = settler
         self._climbed: dict[str, _Climbed] = {}  # by token and id
+        self._abandoned: set[str] = set()  # likewise
         self.ladder = Ladder()
-        self.abandoned = 0
 
     @property
     def spent(self) -> bool:
         """Whether too many functions go on here that nobody waits for."""
         return self.abandoned > ABANDONED_LIMIT
 
+    @property
+    def abandoned(self) -> int:
+        """How many functions go on here whose tasks were called stopped."""
+        return len(self._abandoned)
+
     def begin(self, attempt: Attempt) -> None:
         """Note a task whose function begins, and its time limit."""
-        limit = attempt.options.time_limit
-        if limit is not None:
-            at = time.monotonic() + limit
-            self.ladder.at(at, self._of(attempt), lambda: self._later(lambda: self._stop_in_time(attempt, limit)))
+        self._climbed[_key(attempt.id, attempt.token)] = climbed = _Climbed(self, attempt)
+        if attempt.options.time_limit is not None:
+            self._limit(climbed, attempt.options.time_limit, attempt.options.time_limit)
 
     def hear(self, attempt: Attempt, wish: Wish) -> None:
         """Plan what a wish to stop says is to follow."""
-        if wish.follows is not None:
-            self.ladder.plan(self._of(attempt), wish)
+        climbed = self._climbed.get(_key(attempt.id, attempt.token))
+        if climbed is not None and wish.follows is not None:
+            self.ladder.plan(climbed, wish)
 
     def end(self, id: str, token: str) -> None:
         """Forget an attempt that is over."""
-        climbed = self._climbed.pop(f"{token} {id}", None)
+        climbed = self._climbed.pop(_key(id, token), None)
         if climbed is not None:
             climbed.over = True
             self.ladder.forget(climbed)
@@ -89,15 +94,21 @@ class Enforcer:
         logger.warning(
             "stop: the function goes on, and its task is called stopped: task=%s name=%s", attempt.id, attempt.name
         )
-        self.abandoned += 1
+        self._abandoned.add(_key(attempt.id, attempt.token))
         self._settler.settle(attempt, Outcome(Verdict.STOPPED, note=f"{call.STILL_RUNS} in worker {self._wid}"))
         if attempt.mailbox is not None:
             attempt.mailbox.lose()
 
-    def _of(self, attempt: Attempt) -> _Climbed:
-        return self._climbed.setdefault(f"{attempt.token} {attempt.id}", _Climbed(self, attempt))
+    def returned(self, attempt: Attempt) -> None:
+        """Note that a function has come to its end after all."""
+        self._abandoned.discard(_key(attempt.id, attempt.token))
 
-    def _stop_in_time(self, attempt: Attempt, limit: float) -> None:
+    def _limit(self, climbed: _Climbed, limit: float, seconds: float) -> None:
+        moment = time.monotonic() + seconds
+        self.ladder.at(moment, climbed, lambda: self._later(lambda: self._stop_in_time(climbed, limit)))
+
+    def _stop_in_time(self, climbed: _Climbed, limit: float) -> None:
+        attempt = climbed.attempt
         if attempt.mailbox is not None and attempt.mailbox.lost:
             return  # another worker has begun the task anew, with the whole of its time
         # Through Redis, as any other stop: it holds though this worker dies now.
@@ -113,5 +124,8 @@ class Enforcer:
         try:
             self._space.broker.run(stop)
         except errors.Unreachable:
-            again = time.monotonic() + RETRY_SECONDS
-            self.ladder.at(again, self._of(attempt), lambda: self._later(lambda: self._stop_in_time(attempt, limit)))
+            self._limit(climbed, limit, RETRY_SECONDS)
+
+
+def _key(id: str, token: str) -> str:
+    return f"{token} {id}"

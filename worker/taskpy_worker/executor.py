@@ -226,12 +226,14 @@ class Executor:
 
     def _run(self, registered: Registered, inside: Inside, attempt: Attempt, interrupt: ThreadInterrupt) -> None:
         self._settler.settle(attempt, call.run(registered.function, inside, on.around, interrupt=interrupt))
+        self.enforcer.returned(attempt)
 
     def _run_on_loop(
         self, registered: Registered, inside: inside_aio.Task, attempt: Attempt, interrupt: CoroutineInterrupt
     ) -> None:
         def done(future: "Future[Outcome]") -> None:
             self._settler.settle(attempt, eventloop.outcome_in(future))
+            self.enforcer.returned(attempt)
 
         self.loop.spawn(call.run_async(registered.function, inside, on.around, interrupt=interrupt), done)
 

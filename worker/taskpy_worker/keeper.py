@@ -97,6 +97,9 @@ class Keeper:
             child.kill("it could not join")
             raise
         child.wid = wid
+        if child.ended:  # while it was being made known: the supervisor buried it, and could not name it
+            self._bury(wid)
+            return
         child.say("go", wid, self._lease)
         then()
 

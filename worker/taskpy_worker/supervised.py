@@ -59,6 +59,11 @@ class Supervised:
         """The process id."""
         return self.process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether its process has ended."""
+        return self.process.poll() is not None
+
     def new_wid(self) -> str:
         """A worker id, used once in history."""
         return new_wid(self.pid)

@@ -2,5 +2,6 @@
 -- answers '' when none was
 local function wish(time, reason, by, follows, deadline)
   if not reason then return '' end
-  return (follows or '-') .. ' ' .. math.max(0, (deadline or time) - time) .. ' ' .. (by or '-') .. ' ' .. reason
+  by = by and by ~= '' and by or '-'
+  return (follows or '-') .. ' ' .. math.max(0, (deadline or time) - time) .. ' ' .. by .. ' ' .. reason
 end
