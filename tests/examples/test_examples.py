@@ -6,7 +6,7 @@ import shutil
 import httpx
 import pytest
 
-from taskpy import Client, TaskNotFound
+from taskpy import Client
 from tests.examples import terminals
 from tests.examples.terminals import EXAMPLES, Desk
 from tests.system.servers import free_port
@@ -185,60 +185,99 @@ def web(make_desk):
     assert "Traceback" not in server.ends()
 
 
+def begun_count(web, limit):
+    """The address of a task that has been started by the example."""
+    return f"/counts/{web.post('/counts', params={'limit': limit}).json()['id']}"
+
+
 def events_of(answer):
-    """The server-sent events of an answer, as they come: their name and what they say."""
-    name = "message"
+    """The server-sent events of an answer, as they come: their id, their name and what they say."""
+    event = {}
     for line in answer.iter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, line.removeprefix("data: ")
-            name = "message"
+        if line:
+            field, _, value = line.partition(": ")
+            event[field] = value
+        else:
+            yield event.get("id"), event.get("event", "message"), event["data"]
+            event = {}
 
 
 def test_what_a_task_sends_comes_to_the_browser(web):
-    with web.stream("GET", "/counts?limit=3") as answer:
+    address = begun_count(web, 3)
+
+    with web.stream("GET", address) as answer:
         found = list(events_of(answer))
-
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert found == [("message", "1"), ("message", "2"), ("message", "3"), ("end", "counted")]
+    messages = [(str(number), "message", str(number)) for number in (1, 2, 3)]
+    assert found == [*messages, (None, "end", "succeeded")]
+    with web.stream("GET", address) as answer:  # another browser, which comes late
+        assert list(events_of(answer)) == found
 
 
-def test_a_browser_that_leaves_stops_its_task(web, client_of):
+@pytest.mark.parametrize("later", [False, True], ids=["while it runs", "after its end"])
+def test_a_connection_that_breaks_is_gone_on_with(web, client_of, later):
+    address = begun_count(web, 10)
+
+    found, last = [], {}
+    for part in (3, 1, 2):  # each time it breaks in the middle
+        with web.stream("GET", address, headers=last) as answer:
+            events = events_of(answer)
+            found += [next(events) for _ in range(part)]
+        last = {"Last-Event-ID": found[-1][0]}
+    task = client_of("web").attach(address.rpartition("/")[2])
+    assert task.state == "running"  # who leaves does not stop it
+    if later:
+        assert task.wait(20)
+    with web.stream("GET", address, headers=last) as answer:
+        found += events_of(answer)
+
+    assert [data for _, _, data in found] == [*map(str, range(1, 11)), "succeeded"]
+
+
+def test_a_browser_that_was_away_for_too_long_is_told(web, client_of):
     client = client_of("web")
-    with web.stream("GET", "/counts?limit=100000") as answer:
-        found = events_of(answer)
-        assert next(found) == ("message", "1")
-        handle = client.attach(answer.headers["task-id"])
-        assert handle.state == "running"
+    address = begun_count(web, 5)
+    task = client.attach(address.rpartition("/")[2])
+    assert task.wait(20)
+    client.redis.ltrim(client.space.keys.outbox(task.id), 3, -1)  # as if they were too many
 
-    assert handle.get(timeout=20).startswith("stopped at ")
-    assert [(event.word, event.detail) for event in client.events(handle.id)] == [("stop", "the browser left")]
+    with web.stream("GET", address, headers={"Last-Event-ID": "1"}) as answer:
+        found = list(events_of(answer))
+    assert found == [(None, "missed", "2"), ("4", "message", "4"), ("5", "message", "5"), (None, "end", "succeeded")]
 
 
-def test_browsers_that_leave_at_once_leave_nothing_running(web, client_of):
-    client = client_of("web")
-    ids = []
+def test_connections_that_break_at_once_leave_nothing_wrong(web, client_of):
+    address = begun_count(web, 20)
     for _ in range(10):
-        with web.stream("GET", "/counts?limit=100000") as answer:
-            ids.append(answer.headers["task-id"])
+        with web.stream("GET", address):
+            pass
 
-    def gone(id):
-        try:
-            return client.attach(id).done
-        except TaskNotFound:  # it was never submitted
-            return True
+    with web.stream("GET", address) as answer:
+        assert [data for _, _, data in events_of(answer)] == [*map(str, range(1, 21)), "succeeded"]
 
-    until(lambda: all(gone(id) for id in ids), "the tasks to end")
+
+def test_a_page_that_is_closed_stops_its_task(web, client_of):
+    address = begun_count(web, 100_000)
+    with web.stream("GET", address) as answer:
+        events = events_of(answer)
+        assert next(events) == ("1", "message", "1")
+        assert web.delete(address).status_code == 204
+        assert list(events)[-1] == (None, "end", "the page was closed")
+    task = client_of("web").attach(address.rpartition("/")[2])
+    assert task.state == "succeeded"
+    assert task.stop_reason == "the page was closed"
 
 
 def test_the_page_follows_the_task(web):
     page = web.get("/")
 
     assert page.headers["content-type"].startswith("text/html")
-    [address] = re.findall(r'EventSource\("(.+?)"\)', page.text)
-    with web.stream("GET", address) as answer:
-        assert next(events_of(answer)) == ("message", "1")
+    [begin] = re.findall(r'fetch\("(.+?)", \{ method: "POST"', page.text)
+    id = web.post(begin).json()["id"]
+    [address] = re.findall(r'address = "(.+?)" \+', page.text)
+    with web.stream("GET", address + id) as answer:
+        assert next(events_of(answer)) == ("1", "message", "1")
+    assert web.delete(address + id).status_code == 204
 
 
 # -- in a Django project ------------------------------------------------------------------------
