@@ -167,6 +167,36 @@ def test_a_task_is_steered_from_other_terminals(served):
     assert "too late" not in third.ends()
 
 
+def test_an_agent_is_watched_and_steered_in_the_middle_of_its_sentence(make_desk):
+    desk = make_desk("agent")
+    desk.worker(said_by("agent_session.py", "taskpy-worker")[0])
+    about, watch, watch_later, steer, stop = said_by("agent_session.py", "python")
+    session = desk.begin(about)
+    id = session.sees("^[0-9a-f]{24}$")[0]
+
+    def begin(command):
+        return desk.begin(command.replace("ID", id))
+
+    first = begin(watch)
+    first.sees(r"^6 \S+$")
+    second = begin(watch_later)
+    second.sees(r"^8 \S+$")
+    assert begin(steer).ends() == "taken\n"
+    for reader in (first, second):
+        reader.sees(r"^\d+ - no:\n\d+ Sparse\n\d+ is\n\d+ \w")
+    assert begin(stop).ends() == "succeeded\n"
+
+    shown = session.ends()
+    assert re.fullmatch(rf"{id}\nended by \S+@\S+: I see\n", shown)
+    tokens = first.ends().splitlines()
+    assert second.ends().splitlines() == tokens[4:]
+    assert [int(token.partition(" ")[0]) for token in tokens] == list(range(1, len(tokens) + 1))
+    words = [token.partition(" ")[2] for token in tokens]
+    assert words[:3] == ["Beautiful", "is", "often"]
+    steered = words.index("- no:")
+    assert 8 <= steered < len(words) - 3  # after what both had seen, and not at the end
+
+
 # -- in a web server ----------------------------------------------------------------------------
 
 
