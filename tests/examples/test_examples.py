@@ -197,6 +197,102 @@ def test_an_agent_is_watched_and_steered_in_the_middle_of_its_sentence(make_desk
     assert 8 <= steered < len(words) - 3  # after what both had seen, and not at the end
 
 
+# -- from a checkpoint --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def training(make_desk):
+    """Where the training example is run."""
+    return make_desk("training")
+
+
+def training_worker(desk):
+    """A worker as the example says. Its lease is short: when it is lost it is soon missed."""
+    [command] = said_by("training.py", "taskpy-worker")
+    return desk.worker(f"{command} --lease 1.5")
+
+
+def begin_training(desk, epochs):
+    _, command = said_by("training.py", "python")
+    running = desk.begin(command.replace("20000", str(epochs)))
+    return running, running.sees("^[0-9a-f]{24}$")[0]
+
+
+def losses(shown):
+    """The loss of each epoch, as it is shown: to its last digit."""
+    found = re.findall(r"^\{'epoch': (\d+), 'loss': (\S+)\}$", shown, re.MULTILINE)
+    assert [int(epoch) for epoch, _ in found] == list(range(1, len(found) + 1))
+    return [loss for _, loss in found]
+
+
+EPOCHS = 400
+
+
+@pytest.fixture(scope="module")
+def undisturbed(desk):
+    """What a training shows in which nothing happens, in a thread."""
+    return desk.run(said_by("training.py", "python")[0].replace("20", str(EPOCHS)))
+
+
+def test_a_model_learns(undisturbed):
+    found = [float(loss) for loss in losses(undisturbed)]
+
+    assert len(found) == EPOCHS
+    assert found[:50] == sorted(found[:50], reverse=True)
+    assert float(re.search(r"^right answers: (\S+)$", undisturbed, re.MULTILINE)[1]) > 0.9
+
+
+@pytest.mark.parametrize("whole_tree", [True, False], ids=["the whole worker", "its child"])
+def test_a_training_that_is_killed_goes_on_elsewhere_as_if_nothing_had_been(
+    training, client_of, undisturbed, whole_tree
+):
+    doomed = training_worker(training)
+    running, id = begin_training(training, EPOCHS)
+    running.sees("'epoch': 5,")
+    other = training_worker(training)
+    try:
+        if whole_tree:
+            doomed.close()
+        else:
+            doomed.loses_its_child()
+        seen = len(losses(running.screen))
+        assert seen < EPOCHS, "it was quicker than we were"
+
+        shown = running.ends()
+    finally:
+        doomed.close()
+        other.close()
+    snapshot = client_of("training").attach(id).snapshot()
+    assert (snapshot.attempt, snapshot.lost) == (2, 1)
+    assert shown.partition("\n")[2] == undisturbed.partition("\n")[2]
+
+
+def is_flat(found):
+    """Whether the last epoch has learned nothing: its loss is that before, but for another order of the sum."""
+    return len(found) > 1 and abs(float(found[-1]) - float(found[-2])) < 1e-12
+
+
+def test_a_training_is_steered(training, client_of):
+    worker = training_worker(training)
+    rate, save, stop = said_by("training.py", "taskpy")
+    try:
+        running, id = begin_training(training, 1_000_000)
+        running.sees("'epoch': 1,")
+        assert training.run(rate.replace("ID", id).replace("0.2", "0")) == ""
+        task = client_of("training").attach(id)
+        until(lambda: task.received(1), "the new rate to be taken")
+        until(lambda: is_flat(losses(running.screen)), "the loss to stay as it is")
+        assert training.run(save.replace("ID", id)) == ""
+        running.sees(r"^saved after \d+ steps$")
+        assert training.run(stop.replace("ID", id)).startswith(f"{id}  succeeded  by ")
+        shown = running.ends()
+    finally:
+        worker.close()
+    assert re.search(r"^right answers: 0\.\d+$", shown, re.MULTILINE)
+    assert len(losses(shown)) == task.progress.done
+    assert task.stop_reason == "good enough"
+
+
 # -- in a web server ----------------------------------------------------------------------------
 
 
