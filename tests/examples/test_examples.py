@@ -197,6 +197,26 @@ def test_an_agent_is_watched_and_steered_in_the_middle_of_its_sentence(make_desk
     assert 8 <= steered < len(words) - 3  # after what both had seen, and not at the end
 
 
+def test_a_crawler_is_fed_while_it_runs(make_desk, client_of):
+    desk = make_desk("crawler")
+    desk.worker(said_by("crawler.py", "taskpy-worker")[0])
+    send, stop = said_by("crawler.py", "taskpy")
+    crawling = desk.begin(said_by("crawler.py", "python")[0])
+    id = crawling.sees("^[0-9a-f]{24}$")[0]
+    port = crawling.sees(r"^Progress\(done=40, total=40, note='http://127.0.0.1:(\d+)/a/\d+'\)$")[1]
+
+    assert desk.run(send.replace("ID", id).replace("/b/1", "/nowhere").replace("PORT", port)) == ""
+    crawling.sees(rf"^LogLine\(.*level='WARNING'.*http://127.0.0.1:{port}/nowhere: HTTP Error 404: Not Found'\)$")
+    assert desk.run(send.replace("ID", id).replace("PORT", port)) == ""
+    crawling.sees(rf"^Progress\(done=80, total=80, note='http://127.0.0.1:{port}/b/\d+'\)$")
+    assert desk.run(stop.replace("ID", id)).startswith(f"{id}  succeeded  by ")
+
+    assert crawling.ends().endswith("\n80 pages\n")
+    task = client_of("crawler").attach(id)
+    assert task.stop_reason == "that will do"
+    assert sorted(task.result) == sorted(f"http://127.0.0.1:{port}/{part}/{n}" for part in "ab" for n in range(1, 41))
+
+
 # -- from a checkpoint --------------------------------------------------------------------------
 
 
