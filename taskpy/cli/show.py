@@ -172,11 +172,13 @@ def _sentence(task: "Snapshot", now: float) -> str:
 def _what_follows(task: "Snapshot", now: float) -> str:
     if task.state.done or task.follows is None or task.deadline is None:
         return ""
-    when = until(task.deadline, now) if task.deadline > now else ago(task.deadline, now)
-    raised = (
-        f"; Stopped is raised inside it {when}" if task.deadline > now else f"; Stopped was raised inside it {when}"
+    is_over = task.deadline <= now
+    when = (
+        f"was raised inside it {ago(task.deadline, now)}"
+        if is_over
+        else f"is raised inside it {until(task.deadline, now)}"
     )
-    return raised + (", and then it is ended by force" if task.follows == "kill" else "")
+    return f"; Stopped {when}" + (", and then it is ended by force" if task.follows == "kill" else "")
 
 
 def _because(reason: str | None) -> str:

@@ -207,6 +207,14 @@ def test_who_asked_for_a_stop_and_what_follows(cli, working):
     assert stop == {"reason": "too \x1bslow", "by": who(), "then": "kill", "note": ""}
 
 
+def test_that_it_was_raised_is_told(cli, working):
+    task = working.client.submit("cli.held")
+    task.wait_begun(5)
+    task.stop(join=False, grace=0, then="raise")
+
+    assert f"\nstop       by {who()}; Stopped was raised inside it 0s ago\n" in cli("show", task.id).out
+
+
 def test_how_it_was_stopped(cli, session):
     task = session.client.submit("cli.add", 1)
     assert cli("show", task.id, "--json").json["stop"] is None

@@ -235,6 +235,17 @@ def test_what_follows_does_so_when_nobody_waits(cli, begun):
     assert task.state == "stopped"
 
 
+@pytest.mark.parametrize(("options", "grace"), [([], 10), (["--grace", "5m"], 300)])
+def test_a_grace_time_is_given(cli, working, options, grace):
+    task = working.client.submit("cli.held")
+    task.wait_begun(5)
+
+    cli("stop", task.id, "--no-wait", "--then", "kill", *options)
+    found = task.snapshot()
+    assert found.follows == "kill"
+    assert found.deadline == pytest.approx(working.clock.time() + grace, abs=5)
+
+
 def test_one_that_had_ended_was_stopped_by_nobody(cli, session):
     task = session.client.submit("cli.add", 1)
     session.drain()
