@@ -423,8 +423,11 @@ def test_on_a_terminal_it_asks(place, typed, code, said):
     terminal = Terminal(place.environment, "queues", "purge", "default")
     try:
         terminal.see("Stop 2 tasks that wait in default? [y/N]: ")
-        terminal.type(typed)
-        terminal.see(said)
+        if typed == "\x03":
+            terminal.interrupt(said)
+        else:
+            terminal.type(typed)
+            terminal.see(said)
         assert terminal.ended() == code
     finally:
         terminal.close()
