@@ -73,10 +73,10 @@ class Terminal:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
-    def loses_its_child(self):
-        """SIGKILL for the one child process that it has; it lives itself."""
-        [child] = psutil.Process(self._process.pid).children()
-        child.kill()
+    @property
+    def children(self):
+        """The processes that it has started."""
+        return psutil.Process(self._process.pid).children()
 
     def ends(self, code=0):
         """Wait for its end; all that it has shown."""

@@ -262,26 +262,33 @@ def test_a_model_learns(undisturbed):
     assert float(re.search(r"^right answers: (\S+)$", undisturbed, re.MULTILINE)[1]) > 0.9
 
 
+def pid_of(client_of, id):
+    """The process that runs this training."""
+    client = client_of("training")
+    wid = client.attach(id).snapshot().worker
+    return next(worker.info.pid for worker in client.workers() if worker.wid == wid)
+
+
 @pytest.mark.parametrize("whole_tree", [True, False], ids=["the whole worker", "its child"])
 def test_a_training_that_is_killed_goes_on_elsewhere_as_if_nothing_had_been(
     training, client_of, undisturbed, whole_tree
 ):
-    doomed = training_worker(training)
-    running, id = begin_training(training, EPOCHS)
-    running.sees("'epoch': 5,")
-    other = training_worker(training)
+    workers = [training_worker(training), training_worker(training)]
     try:
+        running, id = begin_training(training, EPOCHS)
+        running.sees("'epoch': 5,")
+        [child] = [child for worker in workers for child in worker.children if child.pid == pid_of(client_of, id)]
+        [doomed] = [worker for worker in workers if child in worker.children]
         if whole_tree:
             doomed.close()
         else:
-            doomed.loses_its_child()
-        seen = len(losses(running.screen))
-        assert seen < EPOCHS, "it was quicker than we were"
+            child.kill()
+        assert len(losses(running.screen)) < EPOCHS, "it was quicker than we were"
 
         shown = running.ends()
     finally:
-        doomed.close()
-        other.close()
+        for worker in workers:
+            worker.close()
     snapshot = client_of("training").attach(id).snapshot()
     assert (snapshot.attempt, snapshot.lost) == (2, 1)
     assert shown.partition("\n")[2] == undisturbed.partition("\n")[2]
