@@ -1,4 +1,4 @@
-"""A web page that starts a task and shows what it sends, as it comes. Who closes the page stops the task.
+"""A web page that shows what a task sends, as it comes. A connection that breaks is made again, and nothing is missed.
 
 taskpy-worker fastapi_app     the worker
 uvicorn fastapi_app:app       the web server, in another terminal; then open http://127.0.0.1:8000
@@ -6,22 +6,18 @@ uvicorn fastapi_app:app       the web server, in another terminal; then open htt
 
 from contextlib import asynccontextmanager
 
-from anyio import CancelScope
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, StreamingResponse
 
-from taskpy import aio, task
+from taskpy import MessagesMissed, aio, task
 
 client = aio.Client()  # connects at its first use
 
 
 @task
-async def count(t, limit):
-    for number in range(1, limit + 1):
-        await t.send(number)
-        if not await t.sleep(0.2):  # asked to stop
-            return f"stopped at {number}"
-    return "counted"
+async def count(t, limit, number=0):
+    while number < limit and await t.sleep(0.2):  # False: it was asked to stop
+        yield (number := number + 1)
 
 
 @asynccontextmanager
@@ -31,29 +27,33 @@ async def lifespan(app):
 
 
 app = FastAPI(lifespan=lifespan)
+app.get("/")(lambda: FileResponse("fastapi_app.html"))
 
 
-@app.get("/counts")
-async def follow(limit: int):
-    handle = client.task(count, limit)
-    return StreamingResponse(events(handle), media_type="text/event-stream", headers={"Task-Id": handle.id})
+@app.post("/counts")
+async def begin(limit: int):
+    return {"id": (await client.submit(count, limit)).id}
 
 
-async def events(handle):
-    try:
-        await handle.start()
-        async for number in handle:
-            yield f"data: {number}\n\n"
-        yield f"event: end\ndata: {await handle.get()}\n\n"
-    finally:  # the browser has left; or the task has ended, and then this changes nothing
-        with CancelScope(shield=True):
-            await handle.stop(join=False, reason="the browser left")
+@app.get("/counts/{id}")
+async def follow(id: str, request: Request):
+    handle = await client.attach(id).refresh()
+    last = int(request.headers.get("last-event-id", 0))  # a browser that connects again says what it had last
+    return StreamingResponse(events(handle, handle.stream(after=last)), media_type="text/event-stream")
 
 
-@app.get("/", response_class=HTMLResponse)
-async def page():
-    return """<h1></h1><script>
-        const source = new EventSource("/counts?limit=100"), h1 = document.querySelector("h1");
-        source.onmessage = event => h1.textContent = event.data;
-        source.addEventListener("end", event => { source.close(); h1.append(", ", event.data); });
-    </script>"""
+async def events(handle, stream):
+    while True:
+        try:
+            async for number in stream:
+                yield f"id: {stream.position}\ndata: {number}\n\n"
+            break
+        except MessagesMissed as missed:  # it was away for more than 1,000 messages
+            yield f"event: missed\ndata: {missed.count}\n\n"
+    await handle.wait()
+    yield f"event: end\ndata: {handle.stop_reason or handle.state}\n\n"
+
+
+@app.delete("/counts/{id}", status_code=204)
+async def stop(id: str):
+    await client.attach(id).stop(join=False, reason="the page was closed")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from taskpy.answers import seconds, text
-from taskpy.spec import State
+from taskpy.spec import Follows, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,10 @@ class Snapshot(Outline):
     `restarts` how often it may be started again after a lost worker; `keep` is in seconds. Of messages are counted those
     `received` into its inbox, those of them that it has `acknowledged`, and those it has `sent`. `progress` is how far it
     has come, as it is packed; `logged` counts the log lines that were kept, of which the last ones still are.
+
+    `acknowledgements` counts how often it has acknowledged messages or stored a checkpoint. Where it was asked to stop,
+    `by` says who did, `follows` what happens after `deadline` (epoch seconds) when it has not ended; `note` says how it
+    was stopped, where that was not plain.
     """
 
     spec: bytes
@@ -95,13 +99,20 @@ class Snapshot(Outline):
     sent: int
     progress: bytes | None = None
     logged: int = 0
+    acknowledgements: int = 0
+    by: str = ""
+    follows: Follows | None = None
+    deadline: float | None = None
+    note: str = ""
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
 SNAPSHOT_FIELDS = (
     *OUTLINE_FIELDS,
-    *("spec", "res", "exc", "origin", "heir", "keep", "unk", "mc", "in", "ib", "on", "lg", "pr"),
+    *("spec", "res", "exc", "origin", "heir", "keep", "by", "then", "until", "pr"),
+    *("unk", "mc", "in", "ib", "on", "lg", "ck"),
 )
+_FOLLOWS: dict[bytes | None, Follows] = {b"raise": "raise", b"kill": "kill"}
 
 
 def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
@@ -109,8 +120,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir, keep, *counts, progress = row[len(OUTLINE_FIELDS) :]
-    unknowns, restarts, received, acknowledged, sent, logged = (int(count or 0) for count in counts)
+    spec, result, error, origin, heir, keep, by, follows, until, progress, *counts = row[len(OUTLINE_FIELDS) :]
+    unknowns, restarts, received, acknowledged, sent, logged, marks = (int(count or 0) for count in counts)
     state = outlined["state"]
     return Snapshot(
         **outlined,
@@ -128,6 +139,11 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         sent=sent,
         progress=progress,
         logged=logged,
+        acknowledgements=marks,
+        by=text(by or b""),
+        follows=_FOLLOWS.get(follows),
+        deadline=seconds(until),
+        note=text(error or b"") if state is State.STOPPED else "",
     )
 
 

@@ -71,7 +71,8 @@ class About:
     """All that is known of one task: where it stands, and what was not plain in its life, oldest first.
 
     `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `progress` is what it reported last,
-    `log` the last lines of its log.
+    `log` the last lines of its log. `checkpoint` is how many bytes the state of its last checkpoint has, packed; None
+    without one. A checkpoint goes with the end, unless the task failed.
     """
 
     task: Snapshot
@@ -79,6 +80,7 @@ class About:
     paused: float | None
     progress: Progress | None
     log: list[LogLine]
+    checkpoint: int | None = None
 
 
 def state_of(state: State | str | None) -> State | None:
@@ -101,12 +103,14 @@ def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]
         pages.due_at(keys, id=id),
         pages.paused(keys),
         ops.reported(keys, id=id, index=-LAST_LINES, count=LAST_LINES),
+        pages.checkpoint_size(keys, id=id),
     ]
-    task, events, due, paused, reported = yield flow.Together(asked)
+    task, events, due, paused, reported, size = yield flow.Together(asked)
     if task is None:
         raise not_found(keys, id, server())
     log = lines_of(reported.lines)
-    return About(replace(task, due=due), events, paused.get(task.queue), progress_of(task.progress), log)
+    progress = progress_of(task.progress)
+    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None)
 
 
 # -- tasks --------------------------------------------------------------------------------------

@@ -32,6 +32,11 @@ def look(keys: Keys, *, id: str) -> Op[Snapshot | None]:
     return plain("look", ["HMGET", keys.task(id), *SNAPSHOT_FIELDS], lambda row: snapshot_of(id, row))
 
 
+def checkpoint_size(keys: Keys, *, id: str) -> Op[int]:
+    """Read how many bytes the state of its last checkpoint has, as it is packed; 0: there is none."""
+    return plain("checkpoint_size", ["HSTRLEN", keys.task(id), "cp"], int)
+
+
 def outline(keys: Keys, *, ids: Sequence[str]) -> Op[list[Outline | None]]:
     """Read what a list shows of its tasks, without specs and results."""
 

@@ -22,7 +22,9 @@ from taskpy.cli.text import clean
 from taskpy.reported import LogLine, Progress
 
 if TYPE_CHECKING:
+    from taskpy.handle import Stream
     from taskpy.listed import Outline
+    from taskpy.reader import Place
     from taskpy.remote import RemoteTask
 
 #: How many lines wait to be sent when they do not come from a person: then the one who writes them waits, too.
@@ -35,9 +37,10 @@ _ANSWERS = {"s", "d", "g"}
 
 @click.command()
 @click.argument("id")
+@values.after_option
 @screen.json_option
 @pass_target
-def attach(target: Target, /, *, id: str, as_json: bool) -> None:
+def attach(target: Target, /, *, id: str, after: "Place", as_json: bool) -> None:
     """Follow what a task sends, from the oldest message that is kept, and send it what you type, line by line.
 
     A line is sent as JSON where it is JSON, else as text. Ctrl-C asks whether to stop the task, to detach from it or to
@@ -46,15 +49,15 @@ def attach(target: Target, /, *, id: str, as_json: bool) -> None:
 
     Its log records are printed on standard error; on a terminal a bar shows how far it has come.
 
-    --json prints a line of JSON for each message, {"message": ...}, for each log record, {"log": ...}, and progress,
-    {"progress": ...}, and one for the end: {"ended": ..., "result": ...}.
+    --json prints a line of JSON for each message, {"message": ..., "position": N}, for each log record, {"log": ...}, and
+    progress, {"progress": ...}, and one for the end: {"ended": ..., "result": ...}.
 
     The exit code is 0 when the task succeeded or you detached, 1 when it failed or was stopped, 130 after a second Ctrl-C.
     """
     with target.client() as client:
         handle = client.attach(id)
         about = client.about(id)
-        code = _Session(handle, as_json=as_json).run(_greeting(about.task))
+        code = _Session(handle, handle.stream(after), as_json=as_json).run(_greeting(about.task))
     click.get_current_context().exit(code)
 
 
@@ -67,8 +70,9 @@ def _greeting(task: "Outline") -> str:
 class _Session:
     """One attachment. What happens comes to the main thread as `(what, value)`."""
 
-    def __init__(self, handle: "RemoteTask[Any]", *, as_json: bool) -> None:
+    def __init__(self, handle: "RemoteTask[Any]", stream: "Stream", *, as_json: bool) -> None:
         self._handle = handle
+        self._stream = stream
         self._as_json = as_json
         self._has_terminal = self._is_person = sys.stdin.isatty()
         self._happened: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -104,10 +108,11 @@ class _Session:
 
         while True:
             try:
-                self._happened.put(("message", self._handle.recv()))
+                message = next(self._stream)
+                self._happened.put(("message", (message, self._stream.position)))
             except (errors.MessagesMissed, errors.WireError) as error:
                 self._happened.put(("note", str(error)))
-            except errors.TaskEnded:
+            except StopIteration:
                 self._happened.put(("end", None))
                 return
             except errors.TaskpyError as error:
@@ -185,9 +190,10 @@ class _Session:
             case "note":
                 screen.note(clean(value))
             case "message" if self._as_json:
-                screen.line({"message": values.jsonable(value)})
+                message, position = value
+                screen.line({"message": values.jsonable(message), "position": position})
             case "message":
-                screen.data(values.plain(value))
+                screen.data(values.plain(value[0]))
 
     def _end(self) -> int:
         from taskpy.cli import endings

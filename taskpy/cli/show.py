@@ -9,8 +9,9 @@ import click
 from taskpy.cli import reports, screen, values
 from taskpy.cli.listing import fields_of
 from taskpy.cli.moments import ago, length, stamp, until
+from taskpy.cli.stop import asked
 from taskpy.cli.target import Target, pass_target
-from taskpy.cli.text import clean, counted
+from taskpy.cli.text import clean, counted, size
 
 if TYPE_CHECKING:
     from taskpy.client import Client
@@ -100,12 +101,27 @@ def _document(about: "About") -> dict[str, Any]:
         "paused": about.paused,
         "origin": task.origin,
         "heir": task.heir,
+        "stop": _stop_fields(task),
+        "checkpoint": _checkpoint_fields(about),
         "messages": {"received": task.received, "acknowledged": task.acknowledged, "sent": task.sent},
         "progress": reports.progress_fields(about.progress),
         "logged": task.logged,
         "log": [reports.line_fields(line) for line in about.log],
         "events": [{"time": event.time, "word": event.word, "detail": event.detail} for event in about.events],
     }
+
+
+def _stop_fields(task: "Snapshot") -> dict[str, Any] | None:
+    if task.reason is None:
+        return None
+    told = {"reason": task.reason, "by": task.by, "then": task.follows, "deadline": task.deadline}
+    return told | {"note": task.note}
+
+
+def _checkpoint_fields(about: "About") -> dict[str, Any] | None:
+    if about.checkpoint is None:
+        return None
+    return {"size": about.checkpoint, "acknowledgements": about.task.acknowledgements}
 
 
 # -- for people ---------------------------------------------------------------------------------
@@ -127,6 +143,11 @@ def _show_head(about: "About", *, served: bool) -> None:
         _show_field("progress", text if columns is None else _bar(about.progress, columns))
     if task.received or task.sent:
         _show_field("messages", f"{task.received} received, {task.sent} sent")
+    if about.checkpoint is not None:
+        marks = counted(task.acknowledgements, "acknowledgement")
+        _show_field("checkpoint", f"its state has {size(about.checkpoint)}; {marks} so far")
+    if task.reason is not None:
+        _show_field("stop", asked(task.reason, task.by, task.note) + _what_follows(task, now))
     if task.origin:
         _show_field("origin", f"{clean(task.origin)}, which had failed")
     if task.heir:
@@ -146,6 +167,18 @@ def _sentence(task: "Snapshot", now: float) -> str:
         case "stopped":
             return f"stopped {ago(task.ended, now)}{took}{_because(task.reason)}"
     return f"{task.state} {ago(task.ended, now)}{took}"
+
+
+def _what_follows(task: "Snapshot", now: float) -> str:
+    if task.state.done or task.follows is None or task.deadline is None:
+        return ""
+    is_over = task.deadline <= now
+    when = (
+        f"was raised inside it {ago(task.deadline, now)}"
+        if is_over
+        else f"is raised inside it {until(task.deadline, now)}"
+    )
+    return f"; Stopped {when}" + (", and then it is ended by force" if task.follows == "kill" else "")
 
 
 def _because(reason: str | None) -> str:

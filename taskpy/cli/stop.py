@@ -7,49 +7,83 @@ import click
 from taskpy.cli import exits, screen
 from taskpy.cli.moments import seconds
 from taskpy.cli.target import Target, pass_target
+from taskpy.cli.text import clean
 
 if TYPE_CHECKING:
     from taskpy.client import Client
     from taskpy.remote import RemoteTask
+    from taskpy.spec import Follows
+
+#: How much of a reason, or of who asked, is shown.
+LONG = 200
 
 
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--reason", help="Why; it stays with the task.")
-@click.option("--no-wait", is_flag=True, help="Only ask.")
+@click.option(
+    "--then",
+    type=click.Choice(["raise", "kill"]),
+    help="What follows when one has not ended after its grace time: raise Stopped inside it, or then end it by force.",
+)
+@click.option("--grace", metavar="SECONDS", type=seconds, help="The grace time before --then; 10 s unless you say so.")
+@click.option("--no-wait", is_flag=True, help="Only ask; --then follows all the same.")
 @click.option("--timeout", type=seconds, help="Wait no longer than this for their end.")
 @screen.yes_option
 @pass_target
 def stop(
-    target: Target, /, *, ids: tuple[str, ...], reason: str | None, no_wait: bool, timeout: float | None, yes: bool
+    target: Target,
+    /,
+    *,
+    ids: tuple[str, ...],
+    reason: str | None,
+    then: "Follows | None",
+    grace: float | None,
+    no_wait: bool,
+    timeout: float | None,
+    yes: bool,
 ) -> None:
-    """Ask tasks to stop, wait for their end, and print how each has ended.
+    """Ask tasks to stop, wait for their end, and print how each has ended, who asked, and why.
 
     A task that waits in its queue is stopped at once. One that runs is asked; it ends when its function obeys. One that
     has ended stays as it is. For several tasks at once it asks you first.
 
+    With --then it does not take no for an answer. "raise" raises Stopped inside the function, which may still clean up;
+    "kill" does so, too, and a second later ends the task, whatever its function does. Asked again, a stop can only
+    become stricter, and the first reason counts.
+
     The exit code is 0 when all have ended, however they did, 124 when the time was over first, 3 for an unknown id.
     """
+    if grace is not None and then is None:
+        raise click.UsageError("--grace is the time before --then: say what follows, --then raise or --then kill")
     if len(ids) > 1:
         screen.make_sure(f"Stop {len(ids)} tasks?", yes=yes)
     with target.client() as client:
-        codes = _stop_all(client, ids, reason, no_wait=no_wait, timeout=timeout)
+        codes = _stop_all(client, ids, reason, then, grace, no_wait=no_wait, timeout=timeout)
     click.get_current_context().exit(next((code for code in (exits.NOT_FOUND, exits.TIMED_OUT) if code in codes), 0))
 
 
 def _stop_all(
-    client: "Client", ids: tuple[str, ...], reason: str | None, *, no_wait: bool, timeout: float | None
+    client: "Client",
+    ids: tuple[str, ...],
+    reason: str | None,
+    then: "Follows | None",
+    grace: float | None,
+    *,
+    no_wait: bool,
+    timeout: float | None,
 ) -> set[int]:
     """Ask all of them before waiting for any; the exit codes of each."""
     from taskpy import errors
     from taskpy.deadline import Deadline
+    from taskpy.spec import GRACE_SECONDS
 
     codes: set[int] = set()
     asked: list[RemoteTask[Any]] = []
     for id in ids:
         try:
             handle = client.attach(id)
-            handle.stop(join=False, reason=reason)
+            handle.stop(join=False, reason=reason, grace=GRACE_SECONDS if grace is None else grace, then=then)
             asked.append(handle)
         except errors.TaskNotFound as error:
             screen.note(str(error))
@@ -59,8 +93,23 @@ def _stop_all(
         try:
             if not no_wait and not handle.wait(deadline.left()):
                 codes.add(exits.TIMED_OUT)
-            state = handle.state
-            screen.data(f"{handle.id}  {state if state.done else 'asked to stop'}")
+            screen.data(f"{handle.id}  {_ending(handle)}")
         except errors.TaskNotFound:  # one that is not kept at all
             screen.data(f"{handle.id}  ended")
     return codes
+
+
+def _ending(handle: "RemoteTask[Any]") -> str:
+    """How a task stands that was asked to stop: `stopped  by ann@web-3:4711: wrong site (stopped in its queue)`."""
+    state, reason = handle.state, handle.stop_reason
+    word = str(state) if state.done else "asked to stop"
+    if reason is None:  # it had ended before anybody asked
+        return word
+    return word + "  " + asked(reason, reason.by, handle.snapshot().note if state == "stopped" else "")
+
+
+def asked(reason: str, by: str, note: str = "") -> str:
+    """Who asked a task to stop, why, and what was not plain about how it came to that, in one line."""
+    who = f"by {clean(by, limit=LONG)}" if by else "by somebody"
+    because = f": {clean(reason, limit=LONG)}" if reason else ""
+    return who + because + (f" ({clean(note, limit=LONG)})" if note else "")

@@ -35,6 +35,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def size(count: int) -> str:
+    """A number of bytes: `900 bytes`, `3.1 KiB`."""
+    return counted(count, "byte") if count < 1024 else f"{count / 1024:.1f} KiB"
+
+
 def width(text: str) -> int:
     """How many columns a text takes on a terminal."""
     return len(text) if text.isascii() else sum(map(_columns, text))

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from taskpy.cli.text import clean
+
+if TYPE_CHECKING:
+    from taskpy.reader import Place
 
 
 def read(text: str) -> Any:
@@ -40,6 +43,24 @@ def arguments(words: Iterable[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         else:
             kwargs[key] = read(value)
     return tuple(args), kwargs
+
+
+def place(_ctx: click.Context, _param: click.Parameter, text: str | None) -> "Place":
+    """Where to begin in what a task has sent: behind so many messages, or `now`."""
+    if text is None or text == "now":
+        return text  # type: ignore[return-value]
+    if not (text.isascii() and text.isdecimal()):
+        raise click.BadParameter(f"{text!r} is no number of messages; write 0, 12 or now")
+    return int(text)
+
+
+#: The option that says so.
+after_option = click.option(
+    "--after",
+    metavar="N|now",
+    callback=place,
+    help="Begin behind the task's first N messages, or with what it sends from now on.",
+)
 
 
 def plain(value: Any, *, limit: int | None = None) -> str:

@@ -3,8 +3,10 @@
 import inspect
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +97,32 @@ def environment(**ours):
     return theirs | {"PYTHONPATH": paths, "TASKPY_EMBEDDED": "0", "TERM": "xterm"} | ours
 
 
+class Begun:
+    """A command that goes on; what it writes is read as it comes."""
+
+    def __init__(self, command, environment):
+        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        self._written = b""
+
+    def first_line(self, *, seconds=20.0):
+        """Wait for its first line; None: it has not come in time."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._written:
+            readable, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not readable:
+                return None
+            chunk = os.read(self._process.stdout.fileno(), 65536)
+            assert chunk, "it has ended"
+            self._written += chunk
+        return self._written.partition(b"\n")[0].decode()
+
+    def close(self):
+        """End it."""
+        self._process.kill()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+
 class Place:
     """A namespace on a real server, with a worker in this process; commands there run as processes."""
 
@@ -117,6 +145,10 @@ class Place:
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments):
+        """Begin a command that goes on."""
+        return Begun([*COMMAND, *arguments], self.environment)
 
     def close(self):
         """End the worker."""

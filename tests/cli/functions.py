@@ -2,8 +2,9 @@
 
 import logging
 import threading
+import time
 
-from taskpy import task
+from taskpy import Stopped, task
 
 #: What `held` waits for.
 GATE = threading.Event()
@@ -83,3 +84,40 @@ def talker(t, count):
 @task(name="cli.count")
 def count(t, messages):
     return sum(t.recv(timeout=10) for _ in range(messages))
+
+
+@task(name="cli.busy")
+def busy(t):
+    """Looks at nothing."""
+    t.send("ready")
+    while True:
+        time.sleep(0.005)
+
+
+@task(name="cli.stubborn")
+def stubborn(t):
+    """Ends for nobody."""
+    t.send("ready")
+    while not GATE.is_set():
+        try:
+            time.sleep(0.005)
+        except Stopped:
+            continue
+
+
+@task(name="cli.sorter")
+def sorter(t):
+    """Takes from one inbox first, then from another."""
+    return [t.recv("first", timeout=10), t.recv("second", timeout=10), t.recv(timeout=10)]
+
+
+@task(name="cli.summer")
+def summer(t):
+    """Adds up what it is sent, with a checkpoint after each number; at 0 it fails."""
+    total = t.state or 0
+    for number in t:
+        total += number
+        t.checkpoint(total, send=[total])
+        if not number:
+            raise ValueError("nothing to add")
+    return total

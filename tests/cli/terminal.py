@@ -37,6 +37,15 @@ class Terminal:
         """Type a line."""
         os.write(self._master, text.encode())
 
+    def interrupt(self, said):
+        """Type Ctrl-C until this is on the screen. Python does not hear one that comes just before `input` reads."""
+        for _ in range(4):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                self.see(said, seconds=3)
+                return
+        self.see(said)
+
     def see(self, text, *, seconds=20.0):
         """Wait until this is on the screen, behind what was waited for before."""
         start = self._read_to

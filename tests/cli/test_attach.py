@@ -147,10 +147,17 @@ def test_lines_of_json(place, obedient):
     done = place.run("attach", obedient.id, "--json", typed="7\nend\n")
 
     assert [json.loads(line) for line in done.lines] == [
-        {"message": "ready"},
-        {"message": {"heard": 7}},
+        {"message": "ready", "position": 1},
+        {"message": {"heard": 7}, "position": 2},
         {"ended": "succeeded", "result": "as you wish", "unreadable": None, "exception": None},
     ]
+
+
+@pytest.mark.parametrize(("after", "seen"), [("1", []), ("0", ["ready"]), ("now", [])])
+def test_from_a_position_on(place, obedient, after, seen):
+    done = place.run("attach", obedient.id, "--after", after, typed="7\nend\n")
+
+    assert done.lines == [*seen, '{"heard": 7}']
 
 
 def test_more_lines_than_the_inbox_holds(place):

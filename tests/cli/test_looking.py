@@ -5,6 +5,7 @@ import re
 import pytest
 
 from taskpy import lists
+from taskpy.identity import who
 from taskpy.ops import Op
 
 ID = r"[0-9a-f]{24}"
@@ -192,6 +193,71 @@ def test_a_stop_is_told_with_its_reason(cli, working):
     assert "  asked to stop: too slow\n" in out
 
 
+def test_who_asked_for_a_stop_and_what_follows(cli, working):
+    task = working.client.submit("cli.held")
+    task.wait_begun(5)
+    task.stop(join=False, reason="too \x1bslow", grace=300, then="kill")
+
+    assert (
+        f"\nstop       by {who()}: too \\x1bslow; Stopped is raised inside it in 5m, and then it is ended by force\n"
+        in cli("show", task.id).out
+    )
+    stop = cli("show", task.id, "--json").json["stop"]
+    assert stop.pop("deadline") == pytest.approx(working.clock.time() + 300, abs=5)
+    assert stop == {"reason": "too \x1bslow", "by": who(), "then": "kill", "note": ""}
+
+
+def test_that_it_was_raised_is_told(cli, working):
+    task = working.client.submit("cli.held")
+    task.wait_begun(5)
+    task.stop(join=False, grace=0, then="raise")
+
+    assert f"\nstop       by {who()}; Stopped was raised inside it 0s ago\n" in cli("show", task.id).out
+
+
+def test_how_it_was_stopped(cli, session):
+    task = session.client.submit("cli.add", 1)
+    assert cli("show", task.id, "--json").json["stop"] is None
+    assert "\nstop " not in cli("show", task.id).out
+    task.stop()
+
+    assert f"\nstop       by {who()} (stopped in its queue)\n" in cli("show", task.id).out
+    assert cli("show", task.id, "--json").json["stop"] == {
+        "reason": "",
+        "by": who(),
+        "then": None,
+        "deadline": None,
+        "note": "stopped in its queue",
+    }
+
+
+def test_a_checkpoint_is_shown_with_its_size(cli, working):
+    task = working.client.submit("cli.summer")
+    task.wait_begun(5)
+    assert cli("show", task.id, "--json").json["checkpoint"] is None
+    for number in (1, 2):
+        task.send(number)
+        task.recv(timeout=5)
+
+    found = re.search(
+        r"^checkpoint its state has (\d+) bytes; 2 acknowledgements so far$", cli("show", task.id).out, re.MULTILINE
+    )
+    assert cli("show", task.id, "--json").json["checkpoint"] == {"size": int(found[1]), "acknowledgements": 2}
+    task.send(0)
+    task.wait(5)
+    assert "checkpoint " in cli("show", task.id).out  # it has failed: it may be looked into
+
+
+def test_the_checkpoint_goes_with_the_end(cli, working):
+    task = working.client.submit("cli.summer")
+    task.send(1)
+    assert task.recv(timeout=5) == 1
+    assert task.stop(timeout=5) == "succeeded"
+
+    assert "checkpoint" not in cli("show", task.id).out
+    assert cli("show", task.id, "--json").json["checkpoint"] is None
+
+
 def test_messages_are_counted(cli, working):
     task = working.client.submit("cli.obedient")
     assert task.recv(timeout=5) == "ready"
@@ -226,7 +292,7 @@ def test_the_json_of_a_task_has_all_its_parts(cli, session):
     assert found.keys() == {
         *("id", "state", "name", "queue", "attempt", "retries", "lost", "stopping", "reason", "worker", "submitted"),
         *("started", "ended", "due", "unknowns", "restarts", "keep", "paused", "origin", "heir", "messages", "events"),
-        *("result", "unreadable", "exception", "args", "kwargs", "progress", "logged", "log"),
+        *("result", "unreadable", "exception", "args", "kwargs", "progress", "logged", "log", "stop", "checkpoint"),
     }
     session.drain(raise_on_failure=False)
 

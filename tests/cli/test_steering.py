@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from taskpy.identity import who
 from tests.cli.functions import GATE
 from tests.cli.terminal import Terminal
 
@@ -32,7 +33,10 @@ def test_messages_as_lines_of_json(cli, obedient):
     cli("send", obedient.id, "1")
 
     lines = cli("recv", obedient.id, "-n", "2", "--json").lines
-    assert [json.loads(line) for line in lines] == [{"message": "ready"}, {"message": {"heard": 1}}]
+    assert [json.loads(line) for line in lines] == [
+        {"message": "ready", "position": 1},
+        {"message": {"heard": 1}, "position": 2},
+    ]
 
 
 def test_recv_without_an_option_does_not_wait(cli, obedient):
@@ -103,21 +107,86 @@ def test_nobody_is_steered(cli, session, command):
     assert "no task nobody" in done.err
 
 
+def test_each_inbox_has_its_own(cli, working):
+    task = working.client.submit("cli.sorter")
+
+    sent = [cli("send", task.id, value, "--to", inbox, "--json") for value, inbox in (("2", "second"), ("1", "first"))]
+    assert [done.json for done in sent] == [{"number": 1}, {"number": 2}]
+    assert cli("send", task.id, "3").out == ""
+    assert task.get(5) == [1, 2, 3]
+
+
+def test_an_inbox_that_cannot_be_one(cli, obedient):
+    done = cli("send", obedient.id, "1", "--to", "{x}")
+
+    assert (done.code, done.out) == (2, "")
+    assert "inbox" in done.err
+
+
+def test_recv_goes_on_behind_a_position(cli, working):
+    task = working.client.submit("cli.talker", 5)
+    task.wait(5)
+
+    first = [json.loads(line) for line in cli("recv", task.id, "-n", "2", "--json").lines]
+    assert cli("recv", task.id, "--after", str(first[-1]["position"])).lines == ["2", "3", "4"]
+    assert cli("recv", task.id, "--after", "5", "--follow").lines == []
+    assert cli("recv", task.id, "--after", "0", "--count", "1").lines == ["0"]
+
+
+def test_recv_from_now_on(place):
+    task = place.client.submit("cli.obedient")
+    assert task.recv(timeout=10) == "ready"
+    assert place.run("recv", task.id, "--after", "now").lines == []
+    reader = place.begin("recv", task.id, "--after", "now", "--follow", "--timeout", "20s", "--json")
+    number = 0
+    try:
+        while not reader.first_line(seconds=0.2):  # until it has begun to read
+            number += 1
+            task.send(number)
+            assert task.recv(timeout=10) == {"heard": number}
+        first = json.loads(reader.first_line())
+    finally:
+        reader.close()
+    assert first["message"]["heard"] == first["position"] - 1 > 0
+    task.stop()
+
+
+@pytest.mark.parametrize("command", ["recv", "attach"])
+@pytest.mark.parametrize("wrong", ["-1", "1.5", "then", "²"])
+def test_a_place_that_is_none(cli, session, command, wrong):
+    done = cli(command, "any", "--after", wrong)
+
+    assert (done.code, done.out) == (2, "")
+    assert "write 0, 12 or now" in done.err
+
+
+def test_messages_missed_behind_a_position_are_told(cli, working):
+    from taskpy import spec
+
+    task = working.client.submit("cli.talker", spec.OUTBOX_LIMIT + 5)
+    task.wait(20)
+
+    done = cli("recv", task.id, "--after", "2")
+    assert done.lines == [str(n) for n in range(5, spec.OUTBOX_LIMIT + 5)]
+    assert "3" in done.err
+
+
 # -- stop ---------------------------------------------------------------------------------------
 
 
 def test_a_running_task_is_stopped(cli, obedient):
     done = cli("stop", obedient.id, "--reason", "enough")
 
-    assert (done.code, done.out) == (0, f"{obedient.id}  succeeded\n")
+    assert (done.code, done.out) == (0, f"{obedient.id}  succeeded  by {who()}: enough\n")
     assert obedient.snapshot().reason == "enough"
 
 
 def test_a_waiting_task_is_stopped_at_once(cli, session):
     task = session.client.submit("cli.add", 1)
 
-    assert cli("stop", task.id).out == f"{task.id}  stopped\n"
-    assert cli("stop", task.id).out == f"{task.id}  stopped\n"
+    stopped = f"{task.id}  stopped  by {who()} (stopped in its queue)\n"
+    assert cli("stop", task.id).out == stopped
+    assert cli("stop", task.id, "--reason", "the first one counts").out == stopped
 
 
 def test_only_asked(cli, working):
@@ -125,10 +194,80 @@ def test_only_asked(cli, working):
     task.wait_begun(5)
 
     done = cli("stop", task.id, "--no-wait")
-    assert (done.code, done.out) == (0, f"{task.id}  asked to stop\n")
+    assert (done.code, done.out) == (0, f"{task.id}  asked to stop  by {who()}\n")
     late = cli("stop", task.id, "--timeout", "10ms")
-    assert (late.code, late.out) == (124, f"{task.id}  asked to stop\n")
+    assert (late.code, late.out) == (124, f"{task.id}  asked to stop  by {who()}\n")
     GATE.set()
+
+
+@pytest.fixture
+def begun(working):
+    """Begins a task that says when it is ready."""
+
+    def begin(name):
+        task = working.client.submit(name)
+        assert working.client.attach(task.id).recv(timeout=5) == "ready"
+        return task
+
+    return begin
+
+
+def test_one_that_looks_at_nothing_is_stopped_by_raise(cli, begun):
+    task = begun("cli.busy")
+
+    done = cli("stop", task.id, "--then", "raise", "--grace", "50ms", "--reason", "enough", "--timeout", "20s")
+    assert (done.code, done.out) == (0, f"{task.id}  stopped  by {who()}: enough\n")
+
+
+def test_one_that_ends_for_nobody_is_stopped_by_kill(cli, begun):
+    task = begun("cli.stubborn")
+
+    done = cli("stop", task.id, "--then", "kill", "--grace", "0", "--timeout", "20s")
+    assert done.code == 0
+    assert f"{task.id}  stopped  by {who()} (its function did not end, and still runs in worker " in done.out
+
+
+def test_what_follows_does_so_when_nobody_waits(cli, begun):
+    task = begun("cli.busy")
+
+    assert cli("stop", task.id, "--then", "raise", "--grace", "0", "--no-wait").code == 0
+    assert task.wait(20)
+    assert task.state == "stopped"
+
+
+@pytest.mark.parametrize(("options", "grace"), [([], 10), (["--grace", "5m"], 300)])
+def test_a_grace_time_is_given(cli, working, options, grace):
+    task = working.client.submit("cli.held")
+    task.wait_begun(5)
+
+    cli("stop", task.id, "--no-wait", "--then", "kill", *options)
+    found = task.snapshot()
+    assert found.follows == "kill"
+    assert found.deadline == pytest.approx(working.clock.time() + grace, abs=5)
+
+
+def test_one_that_had_ended_was_stopped_by_nobody(cli, session):
+    task = session.client.submit("cli.add", 1)
+    session.drain()
+
+    assert cli("stop", task.id, "--then", "kill").out == f"{task.id}  succeeded\n"
+
+
+@pytest.mark.parametrize("options", [["--grace", "5"], ["--then", "shout"], ["--then", "kill", "--grace", "-1"]])
+def test_a_grace_time_for_nothing(cli, session, options):
+    task = session.client.submit("cli.add", 1)
+    done = cli("stop", task.id, *options)
+
+    assert (done.code, done.out) == (2, "")
+    assert "--then" in done.err or "--grace" in done.err
+    assert task.stop_reason is None
+    task.stop()
+
+
+def test_a_reason_cannot_steer_the_terminal(cli, session):
+    task = session.client.submit("cli.add", 1)
+
+    assert cli("stop", task.id, "--reason", "\x1b[2J").out.endswith(": \\x1b[2J (stopped in its queue)\n")
 
 
 def test_several_are_stopped_on_yes_only(cli, session):
@@ -140,7 +279,7 @@ def test_several_are_stopped_on_yes_only(cli, session):
     assert "Stop 2 tasks? Nobody is there to ask: say --yes." in refused.err
     assert not tasks[0].done
     done = cli("stop", *ids, "nobody", "--yes")
-    assert done.lines == [f"{id}  stopped" for id in ids]
+    assert done.lines == [f"{id}  stopped  by {who()} (stopped in its queue)" for id in ids]
     assert done.code == 3
 
 
@@ -284,8 +423,11 @@ def test_on_a_terminal_it_asks(place, typed, code, said):
     terminal = Terminal(place.environment, "queues", "purge", "default")
     try:
         terminal.see("Stop 2 tasks that wait in default? [y/N]: ")
-        terminal.type(typed)
-        terminal.see(said)
+        if typed == "\x03":
+            terminal.interrupt(said)
+        else:
+            terminal.type(typed)
+            terminal.see(said)
         assert terminal.ended() == code
     finally:
         terminal.close()

@@ -9,13 +9,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from taskpy import embedded
 from tests.system.waiting import until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 #: What is typed, and what is run: this Python's, wherever it has put its commands.
-PROGRAMS = {"python": [], "taskpy-worker": ["-m", "taskpy_worker"], "uvicorn": ["-m", "uvicorn"]}
+PROGRAMS = {
+    "python": [],
+    "taskpy": ["-m", "taskpy.cli"],
+    "taskpy-worker": ["-m", "taskpy_worker"],
+    "uvicorn": ["-m", "uvicorn"],
+}
 
 
 class Terminal:
@@ -65,6 +72,11 @@ class Terminal:
     def interrupts(self):
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
+
+    @property
+    def children(self):
+        """The processes that it has started."""
+        return psutil.Process(self._process.pid).children()
 
     def ends(self, code=0):
         """Wait for its end; all that it has shown."""

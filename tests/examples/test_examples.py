@@ -6,7 +6,7 @@ import shutil
 import httpx
 import pytest
 
-from taskpy import Client, TaskNotFound
+from taskpy import Client
 from tests.examples import terminals
 from tests.examples.terminals import EXAMPLES, Desk
 from tests.system.servers import free_port
@@ -167,6 +167,159 @@ def test_a_task_is_steered_from_other_terminals(served):
     assert "too late" not in third.ends()
 
 
+def test_an_agent_is_watched_and_steered_in_the_middle_of_its_sentence(make_desk):
+    desk = make_desk("agent")
+    desk.worker(said_by("agent_session.py", "taskpy-worker")[0])
+    about, watch, watch_later, steer, stop = said_by("agent_session.py", "python")
+    session = desk.begin(about)
+    id = session.sees("^[0-9a-f]{24}$")[0]
+
+    def begin(command):
+        return desk.begin(command.replace("ID", id))
+
+    first = begin(watch)
+    first.sees(r"^6 \S+$")
+    second = begin(watch_later)
+    second.sees(r"^8 \S+$")
+    assert begin(steer).ends() == "taken\n"
+    for reader in (first, second):
+        reader.sees(r"^\d+ - no:\n\d+ Sparse\n\d+ is\n\d+ \w")
+    assert begin(stop).ends() == "succeeded\n"
+
+    shown = session.ends()
+    assert re.fullmatch(rf"{id}\nended by \S+@\S+: I see\n", shown)
+    tokens = first.ends().splitlines()
+    assert second.ends().splitlines() == tokens[4:]
+    assert [int(token.partition(" ")[0]) for token in tokens] == list(range(1, len(tokens) + 1))
+    words = [token.partition(" ")[2] for token in tokens]
+    assert words[:3] == ["Beautiful", "is", "often"]
+    steered = words.index("- no:")
+    assert 8 <= steered < len(words) - 3  # after what both had seen, and not at the end
+
+
+def test_a_crawler_is_fed_while_it_runs(make_desk, client_of):
+    desk = make_desk("crawler")
+    desk.worker(said_by("crawler.py", "taskpy-worker")[0])
+    send, stop = said_by("crawler.py", "taskpy")
+    crawling = desk.begin(said_by("crawler.py", "python")[0])
+    id = crawling.sees("^[0-9a-f]{24}$")[0]
+    port = crawling.sees(r"^Progress\(done=40, total=40, note='http://127.0.0.1:(\d+)/a/\d+'\)$")[1]
+
+    assert desk.run(send.replace("ID", id).replace("/b/1", "/nowhere").replace("PORT", port)) == ""
+    crawling.sees(rf"^LogLine\(.*level='WARNING'.*http://127.0.0.1:{port}/nowhere: HTTP Error 404: Not Found'\)$")
+    assert desk.run(send.replace("ID", id).replace("PORT", port)) == ""
+    crawling.sees(rf"^Progress\(done=80, total=80, note='http://127.0.0.1:{port}/b/\d+'\)$")
+    assert desk.run(stop.replace("ID", id)).startswith(f"{id}  succeeded  by ")
+
+    assert crawling.ends().endswith("\n80 pages\n")
+    task = client_of("crawler").attach(id)
+    assert task.stop_reason == "that will do"
+    assert sorted(task.result) == sorted(f"http://127.0.0.1:{port}/{part}/{n}" for part in "ab" for n in range(1, 41))
+
+
+# -- from a checkpoint --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def training(make_desk):
+    """Where the training example is run."""
+    return make_desk("training")
+
+
+def training_worker(desk):
+    """A worker as the example says. Its lease is short: when it is lost it is soon missed."""
+    [command] = said_by("training.py", "taskpy-worker")
+    return desk.worker(f"{command} --lease 1.5")
+
+
+def begin_training(desk, epochs):
+    _, command = said_by("training.py", "python")
+    running = desk.begin(command.replace("20000", str(epochs)))
+    return running, running.sees("^[0-9a-f]{24}$")[0]
+
+
+def losses(shown):
+    """The loss of each epoch, as it is shown: to its last digit."""
+    found = re.findall(r"^\{'epoch': (\d+), 'loss': (\S+)\}$", shown, re.MULTILINE)
+    assert [int(epoch) for epoch, _ in found] == list(range(1, len(found) + 1))
+    return [loss for _, loss in found]
+
+
+EPOCHS = 400
+
+
+@pytest.fixture(scope="module")
+def undisturbed(desk):
+    """What a training shows in which nothing happens, in a thread."""
+    return desk.run(said_by("training.py", "python")[0].replace("20", str(EPOCHS)))
+
+
+def test_a_model_learns(undisturbed):
+    found = [float(loss) for loss in losses(undisturbed)]
+
+    assert len(found) == EPOCHS
+    assert found[:50] == sorted(found[:50], reverse=True)
+    assert float(re.search(r"^right answers: (\S+)$", undisturbed, re.MULTILINE)[1]) > 0.9
+
+
+def pid_of(client_of, id):
+    """The process that runs this training."""
+    client = client_of("training")
+    wid = client.attach(id).snapshot().worker
+    return next(worker.info.pid for worker in client.workers() if worker.wid == wid)
+
+
+@pytest.mark.parametrize("whole_tree", [True, False], ids=["the whole worker", "its child"])
+def test_a_training_that_is_killed_goes_on_elsewhere_as_if_nothing_had_been(
+    training, client_of, undisturbed, whole_tree
+):
+    workers = [training_worker(training), training_worker(training)]
+    try:
+        running, id = begin_training(training, EPOCHS)
+        running.sees("'epoch': 5,")
+        [child] = [child for worker in workers for child in worker.children if child.pid == pid_of(client_of, id)]
+        [doomed] = [worker for worker in workers if child in worker.children]
+        if whole_tree:
+            doomed.close()
+        else:
+            child.kill()
+        assert len(losses(running.screen)) < EPOCHS, "it was quicker than we were"
+
+        shown = running.ends()
+    finally:
+        for worker in workers:
+            worker.close()
+    snapshot = client_of("training").attach(id).snapshot()
+    assert (snapshot.attempt, snapshot.lost) == (2, 1)
+    assert shown.partition("\n")[2] == undisturbed.partition("\n")[2]
+
+
+def is_flat(found):
+    """Whether the last epoch has learned nothing: its loss is that before, but for another order of the sum."""
+    return len(found) > 1 and abs(float(found[-1]) - float(found[-2])) < 1e-12
+
+
+def test_a_training_is_steered(training, client_of):
+    worker = training_worker(training)
+    rate, save, stop = said_by("training.py", "taskpy")
+    try:
+        running, id = begin_training(training, 1_000_000)
+        running.sees("'epoch': 1,")
+        assert training.run(rate.replace("ID", id).replace("0.2", "0")) == ""
+        task = client_of("training").attach(id)
+        until(lambda: task.received(1), "the new rate to be taken")
+        until(lambda: is_flat(losses(running.screen)), "the loss to stay as it is")
+        assert training.run(save.replace("ID", id)) == ""
+        running.sees(r"^saved after \d+ steps$")
+        assert training.run(stop.replace("ID", id)).startswith(f"{id}  succeeded  by ")
+        shown = running.ends()
+    finally:
+        worker.close()
+    assert re.search(r"^right answers: 0\.\d+$", shown, re.MULTILINE)
+    assert len(losses(shown)) == task.progress.done
+    assert task.stop_reason == "good enough"
+
+
 # -- in a web server ----------------------------------------------------------------------------
 
 
@@ -185,60 +338,99 @@ def web(make_desk):
     assert "Traceback" not in server.ends()
 
 
+def begun_count(web, limit):
+    """The address of a task that has been started by the example."""
+    return f"/counts/{web.post('/counts', params={'limit': limit}).json()['id']}"
+
+
 def events_of(answer):
-    """The server-sent events of an answer, as they come: their name and what they say."""
-    name = "message"
+    """The server-sent events of an answer, as they come: their id, their name and what they say."""
+    event = {}
     for line in answer.iter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, line.removeprefix("data: ")
-            name = "message"
+        if line:
+            field, _, value = line.partition(": ")
+            event[field] = value
+        else:
+            yield event.get("id"), event.get("event", "message"), event["data"]
+            event = {}
 
 
 def test_what_a_task_sends_comes_to_the_browser(web):
-    with web.stream("GET", "/counts?limit=3") as answer:
+    address = begun_count(web, 3)
+
+    with web.stream("GET", address) as answer:
         found = list(events_of(answer))
-
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert found == [("message", "1"), ("message", "2"), ("message", "3"), ("end", "counted")]
+    messages = [(str(number), "message", str(number)) for number in (1, 2, 3)]
+    assert found == [*messages, (None, "end", "succeeded")]
+    with web.stream("GET", address) as answer:  # another browser, which comes late
+        assert list(events_of(answer)) == found
 
 
-def test_a_browser_that_leaves_stops_its_task(web, client_of):
+@pytest.mark.parametrize("later", [False, True], ids=["while it runs", "after its end"])
+def test_a_connection_that_breaks_is_gone_on_with(web, client_of, later):
+    address = begun_count(web, 10)
+
+    found, last = [], {}
+    for part in (3, 1, 2):  # each time it breaks in the middle
+        with web.stream("GET", address, headers=last) as answer:
+            events = events_of(answer)
+            found += [next(events) for _ in range(part)]
+        last = {"Last-Event-ID": found[-1][0]}
+    task = client_of("web").attach(address.rpartition("/")[2])
+    assert task.state == "running"  # who leaves does not stop it
+    if later:
+        assert task.wait(20)
+    with web.stream("GET", address, headers=last) as answer:
+        found += events_of(answer)
+
+    assert [data for _, _, data in found] == [*map(str, range(1, 11)), "succeeded"]
+
+
+def test_a_browser_that_was_away_for_too_long_is_told(web, client_of):
     client = client_of("web")
-    with web.stream("GET", "/counts?limit=100000") as answer:
-        found = events_of(answer)
-        assert next(found) == ("message", "1")
-        handle = client.attach(answer.headers["task-id"])
-        assert handle.state == "running"
+    address = begun_count(web, 5)
+    task = client.attach(address.rpartition("/")[2])
+    assert task.wait(20)
+    client.redis.ltrim(client.space.keys.outbox(task.id), 3, -1)  # as if they were too many
 
-    assert handle.get(timeout=20).startswith("stopped at ")
-    assert [(event.word, event.detail) for event in client.events(handle.id)] == [("stop", "the browser left")]
+    with web.stream("GET", address, headers={"Last-Event-ID": "1"}) as answer:
+        found = list(events_of(answer))
+    assert found == [(None, "missed", "2"), ("4", "message", "4"), ("5", "message", "5"), (None, "end", "succeeded")]
 
 
-def test_browsers_that_leave_at_once_leave_nothing_running(web, client_of):
-    client = client_of("web")
-    ids = []
+def test_connections_that_break_at_once_leave_nothing_wrong(web, client_of):
+    address = begun_count(web, 20)
     for _ in range(10):
-        with web.stream("GET", "/counts?limit=100000") as answer:
-            ids.append(answer.headers["task-id"])
+        with web.stream("GET", address):
+            pass
 
-    def gone(id):
-        try:
-            return client.attach(id).done
-        except TaskNotFound:  # it was never submitted
-            return True
+    with web.stream("GET", address) as answer:
+        assert [data for _, _, data in events_of(answer)] == [*map(str, range(1, 21)), "succeeded"]
 
-    until(lambda: all(gone(id) for id in ids), "the tasks to end")
+
+def test_a_page_that_is_closed_stops_its_task(web, client_of):
+    address = begun_count(web, 100_000)
+    with web.stream("GET", address) as answer:
+        events = events_of(answer)
+        assert next(events) == ("1", "message", "1")
+        assert web.delete(address).status_code == 204
+        assert list(events)[-1] == (None, "end", "the page was closed")
+    task = client_of("web").attach(address.rpartition("/")[2])
+    assert task.state == "succeeded"
+    assert task.stop_reason == "the page was closed"
 
 
 def test_the_page_follows_the_task(web):
     page = web.get("/")
 
     assert page.headers["content-type"].startswith("text/html")
-    [address] = re.findall(r'EventSource\("(.+?)"\)', page.text)
-    with web.stream("GET", address) as answer:
-        assert next(events_of(answer)) == ("message", "1")
+    [begin] = re.findall(r'fetch\("(.+?)", \{ method: "POST"', page.text)
+    id = web.post(begin).json()["id"]
+    [address] = re.findall(r'address = "(.+?)" \+', page.text)
+    with web.stream("GET", address + id) as answer:
+        assert next(events_of(answer)) == ("1", "message", "1")
+    assert web.delete(address + id).status_code == 204
 
 
 # -- in a Django project ------------------------------------------------------------------------

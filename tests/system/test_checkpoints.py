@@ -111,7 +111,8 @@ def test_a_drain_repeats_no_message_to_a_task_that_checkpoints_each(fleet, name)
         until(lambda drain=drain: len(fleet.ledger.starts()) >= drain, fleet.logs)
         following = fleet.worker(module="folding", grace=60)
         senders = Senders(fleet, task, each, pause=0.01)
-        until(lambda known=len(messages): task.snapshot().acknowledged > known + 3, fleet.logs)
+        known = len(messages)
+        until(lambda known=known: task.snapshot().acknowledged > known + 3, fleet.logs)
         running.signal(signal.SIGTERM)
         assert running.ended() == 0
         running = following
