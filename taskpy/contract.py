@@ -6,7 +6,7 @@ A name that belongs to the other side only raises `WrongSide` and says what to u
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, NoReturn, Self, TypeVar
+from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from taskpy import errors
 from taskpy.reported import LogLine
@@ -36,9 +36,13 @@ class Contract(ABC, Generic[R]):
     def send(self, data: Any, block: bool = True, timeout: float | None = None) -> int:
         """Send a message to the other side; its number."""
 
+    @overload
+    def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...
+    @overload
+    def recv(self, inbox: str, /, block: bool = True, timeout: float | None = None) -> Any: ...
     @abstractmethod
-    def recv(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Receive the next message of the other side."""
+    def recv(self, *order: Any, **options: Any) -> Any:
+        """Receive the next message of the other side; inside, of the inbox that is named first."""
 
     @abstractmethod
     def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:

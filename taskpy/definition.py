@@ -1,7 +1,7 @@
 """`@task`: a function with a name and options, that workers can find and anyone can submit. Still a plain function."""
 
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from taskpy import registry
@@ -76,6 +76,12 @@ class Definition(Generic[P, R]):
 @overload
 def task(function: "Callable[Concatenate[aio.Task, P], Coroutine[Any, Any, R]]", /) -> Definition[P, R]: ...
 @overload
+def task(function: "Callable[Concatenate[aio.Task, P], AsyncIterator[Any]]", /) -> Definition[P, None]: ...
+@overload
+def task(function: "Callable[Concatenate[Task[Any], P], Generator[Any, Any, R]]", /) -> Definition[P, R]: ...
+@overload
+def task(function: "Callable[Concatenate[Task[Any], P], Iterator[Any]]", /) -> Definition[P, Any]: ...
+@overload
 def task(function: "Callable[Concatenate[Task[Any], P], R]", /) -> Definition[P, R]: ...
 @overload
 def task(
@@ -122,6 +128,12 @@ class _Decorator:
 
     @overload
     def __call__(self, f: "Callable[Concatenate[aio.Task, P], Coroutine[Any, Any, R]]", /) -> Definition[P, R]: ...
+    @overload
+    def __call__(self, f: "Callable[Concatenate[aio.Task, P], AsyncIterator[Any]]", /) -> Definition[P, None]: ...
+    @overload
+    def __call__(self, f: "Callable[Concatenate[Task[Any], P], Generator[Any, Any, R]]", /) -> Definition[P, R]: ...
+    @overload
+    def __call__(self, f: "Callable[Concatenate[Task[Any], P], Iterator[Any]]", /) -> Definition[P, Any]: ...
     @overload
     def __call__(self, f: "Callable[Concatenate[Task[Any], P], R]", /) -> Definition[P, R]: ...
     def __call__(self, f: Any, /) -> Any:

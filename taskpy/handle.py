@@ -3,10 +3,10 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from taskpy import errors, flow
-from taskpy.contract import Contract
+from taskpy.contract import Contract, recv_order
 from taskpy.line import Line, LocalLine, Reported, Status
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.reader import Place, Reader
@@ -107,13 +107,18 @@ class Handle(Contract[R]):
         """Whether the task has taken the message of this number, as `send` returned it."""
         return self._drive(self._flows.received(number))
 
-    def recv(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the next message that the task sent, waiting at most `timeout` seconds.
+    @overload
+    def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...
+    @overload
+    def recv(self, inbox: str, /, block: bool = True, timeout: float | None = None) -> Any: ...
+    def recv(self, *order: Any, **options: Any) -> Any:
+        """Take the next message that the task sent, waiting at most `timeout` seconds; `recv(block=True, timeout=None)`.
 
         Every handle reads for itself, from the oldest message kept. Raises `Empty` when none comes in time,
         `TaskEnded` after the last one, `MessagesMissed` once when this handle came too late for some.
         """
-        return self._drive(self._flows.recv(block, timeout))
+        inbox, block, timeout = recv_order(*order, **options)  # a name has a type here: the inside is a `Task` too
+        return self._drive(self._flows.recv(inbox or block, timeout))
 
     def stream(self, after: Place = None, *, timeout: float | None = None) -> "Stream":
         """What the task sends, message by message, until it ends; each stream has a place of its own.

@@ -47,8 +47,10 @@ class OutsideFlows:
         yield from self.line.stop(wish_of(reason, grace, follows))
         return (yield from self._until(lambda state: state.done, deadline) if join else self.line.look())
 
-    def recv(self, block: bool, timeout: float | None) -> flow.Flow[Any]:
+    def recv(self, block: bool | str, timeout: float | None) -> flow.Flow[Any]:
         """Take the next message of the outbox, from this handle's own place on: see `Reader`."""
+        if isinstance(block, str):
+            raise errors.WrongSide("a task has named inboxes, and one outbox; a handle's recv takes no name")
         return self._reader.recv(block, timeout)
 
     def reader(self, after: Place) -> Reader:

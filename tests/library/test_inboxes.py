@@ -101,3 +101,11 @@ def test_who_would_wait_for_ever_for_an_inbox_is_told_so(place):
     handle.start()
     with pytest.raises((errors.InboxFull, errors.RemoteError), match="inbox is full"):
         handle.get(timeout=SOON)
+
+
+def test_a_handle_has_one_outbox(place):
+    handle = place.begun(tasks.take_from, ["a"])
+    with pytest.raises((errors.WrongSide, TypeError)):
+        handle.recv("a")
+    handle.send(1, to="a")
+    assert handle.get(timeout=SOON) == [1]

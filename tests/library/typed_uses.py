@@ -3,7 +3,7 @@
 Each `type: ignore` stands where mypy must complain: one that it does not need is an error too.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any, assert_type
 
 import taskpy
@@ -310,3 +310,40 @@ def a_task_is_a_task_wherever_it_runs(t: taskpy.Task) -> None:
 
 
 def use(t: Task) -> None: ...
+
+
+@task
+def streams(t: Task, count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+@task(queue="io")
+def streams_and_returns(t: Task) -> Generator[int, None, str]:
+    yield 1
+    return "done"
+
+
+@task
+async def streams_async(t: aio.Task, count: int) -> AsyncIterator[int]:
+    for number in range(count):
+        yield number
+
+
+async def streams_are_typed(client: aio.Client) -> None:
+    streams.submit(3)
+    # mypy takes several forms of @task for possible here, and answers Any rather than one of them.
+    assert_type(streams_and_returns.submit().get(), Any)
+    assert_type(streams_async.submit(3).get(), None)
+    async for _ in client.attach("id").stream(after="now"):
+        pass
+
+
+def steering_is_typed(t: Task, handle: RemoteTask[int]) -> None:
+    assert_type(t.recv("steer", block=False), Any)
+    assert_type(t.recv(True, 1.0), Any)
+    t.checkpoint({"step": 1}, send=["saved"])
+    assert_type(handle.stop(grace=1, then="kill"), State)
+    handle.stop(then="shout")  # type: ignore[arg-type]
+    assert_type(handle.received(handle.send(1, to="steer")), bool)
+    for _ in handle.stream(after=3):
+        pass
