@@ -20,6 +20,8 @@ SLACK = 2
 #: All that an idle worker has to say.
 PER_BEAT = {"renew", "heartbeat", "due", "PUBLISH"}
 PER_BLOCK = {"BRPOP", "claim"}
+#: What a connection, or a script, needs once: one of either may be opened late, when two duties happen to speak at once.
+ONCE = {"CLIENT", "SCRIPT"}
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def settled_down(fleet):
 
 def assert_only_idle_words(commands, *, blocks, processes=1):
     words = Counter(command.word for command in commands)
+    assert sum(words.pop(word, 0) for word in ONCE) <= 2 * processes, words
     assert set(words) <= PER_BEAT | PER_BLOCK, words
     for word in PER_BEAT:
         assert abs(words[word] - BEATS * processes) <= SLACK * processes, words
@@ -67,7 +70,7 @@ def test_an_idle_worker_says_a_few_words_a_heartbeat_and_nothing_else(proxied):
     commands = said_in(proxied.proxy, BEATS)
 
     assert_only_idle_words(commands, blocks=BEATS * LEASE / 3 / BLOCK)
-    assert {command.word for command in commands} == PER_BEAT | PER_BLOCK
+    assert {command.word for command in commands} - ONCE == PER_BEAT | PER_BLOCK
     by_connection = {}
     for command in commands:
         by_connection.setdefault(command.connection, set()).add(command.word)
