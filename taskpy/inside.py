@@ -68,9 +68,8 @@ class InsideFlows:
         while True:
             seen = self._mailbox.nudge.count
             self.check()
-            stopping = (
-                self._mailbox.wish is not None
-            )  # read first: what was accepted before the stop is delivered before it
+            # Read first: what was accepted before the stop is delivered before it.
+            stopping = self._mailbox.wish is not None
             message = yield from self._mailbox.take(inbox)
             if message is not None:
                 return message.data

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from taskpy import codec, flow, spec
 from taskpy.nudge import Nudge
 from taskpy.reports import Reports
-from taskpy.taken import Taken
 
 #: Who asked for a stop when it was the task.
 ITSELF = "itself"
@@ -38,8 +37,9 @@ class Mailbox(Protocol):
     """The inside's end: what a running task takes, posts, stores and is asked to do.
 
     `nudge` is given whenever something here changes. `wish`: it was asked to stop; `draining`: its worker shuts down;
-    `lost`: another worker owns the task, or it was ended by force. `resumable` is None for a task that has no checkpoint; else whether
-    another worker could go on just where this one is, as nothing was taken since. `reports` takes its progress and its log.
+    `lost`: another worker owns the task, or it was ended by force. `resumable` is None for a task that has no checkpoint;
+    else whether another worker could go on just where this one is, as nothing was taken since. `reports` takes its
+    progress and its log.
     """
 
     nudge: Nudge
@@ -89,7 +89,6 @@ class Inbox:
         self._lock = threading.Lock()
         self._count = 0
         self._last: int | None = None  # after a stop: the number of the last message that is still delivered
-        self.taken = Taken()
 
     def offer(self, data: Any, inbox: str | None = None) -> int | None:
         """Append a message; its number, or None when there is no room."""
@@ -108,7 +107,6 @@ class Inbox:
                     return None
                 if inbox in (None, message.inbox):
                     del self._messages[place]
-                    self.taken.add(message.number)
                     return message
             return None
 
