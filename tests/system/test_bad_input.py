@@ -78,6 +78,7 @@ def test_a_value_that_cannot_be_sent_is_named_by_its_place(fleet, value, place):
 
 def test_a_message_that_cannot_be_sent_is_named_by_its_place(fleet):
     task = fleet.submit("converse")
+    fleet.wait_for_starts([task])
 
     with pytest.raises(errors.NotSendable, match=r"message\['a'\]\[0\].*socket"), socket.socket() as unsendable:
         task.send({"a": [unsendable]})
@@ -88,6 +89,7 @@ def test_a_message_that_cannot_be_sent_is_named_by_its_place(fleet):
 
 def test_a_message_of_five_megabytes_is_refused_before_it_is_sent(fleet):
     task = fleet.submit("converse")
+    fleet.wait_for_starts([task])
 
     with pytest.raises(errors.TooLarge, match=r"message.*1,048,576"):
         task.send(b"x" * 5_000_000)
