@@ -131,5 +131,10 @@ def _rebuilt(name: str, args: Any) -> Exception | None:
     cls = _registered.get(name)
     if cls is None or args is None:
         return None
-    rebuilt = _safely(lambda: cls(*values.unpack(args)), None)
+    rebuilt = _safely(lambda: _showable(cls(*values.unpack(args))), None)
     return rebuilt if isinstance(rebuilt, Exception) else None
+
+
+def _showable(exc: Exception) -> Exception:
+    str(exc)  # with arguments of a wrong kind it may fail; better here than in a log
+    return exc
