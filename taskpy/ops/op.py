@@ -40,15 +40,15 @@ class Op(Generic[T]):
 
 def plain(verb: str, command: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
     """An op that is a plain command."""
-    return Op(verb, tuple(command), None, (), (), _guarded(verb, decode))
+    return Op(verb, tuple(command), None, (), (), guarded(verb, decode))
 
 
 def scripted(verb: str, keys: Iterable[str], args: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
     """An op that is the script of the same name."""
-    return Op(verb, (), scripts.load(verb), tuple(keys), tuple(args), _guarded(verb, decode))
+    return Op(verb, (), scripts.load(verb), tuple(keys), tuple(args), guarded(verb, decode))
 
 
-def _guarded(verb: str, decode: Callable[[Any], T]) -> Callable[[Any], T]:
+def guarded(verb: str, decode: Callable[[Any], T]) -> Callable[[Any], T]:
     """Reads answers, and calls those `Malformed` that taskpy's scripts cannot have made of what taskpy stores."""
 
     def read(answer: Any) -> T:

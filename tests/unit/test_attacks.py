@@ -238,3 +238,11 @@ def test_a_nudge_of_garbage_is_not_even_heard(said):
         assert not executor.heard
     listener.tick(b"a 7")
     assert executor.heard == ("a", 7, None)
+
+
+def test_an_exception_from_elsewhere_with_nonsense_in_it_is_packed_all_the_same():
+    packed = codec.dump_exception(errors.RemoteError(1, [2], {3: 4}))
+    assert "1: [2]" in str(codec.load_exception(packed))
+
+    posing = values.pack({"v": 1, "t": "taskpy.errors.RemoteError", "x": "text", "a": values.pack([1, [2], {3: 4}])})
+    assert codec.load_exception(posing).type_name == "taskpy.errors.RemoteError"
