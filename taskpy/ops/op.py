@@ -64,7 +64,7 @@ def guarded(verb: str, decode: Callable[[Any], T]) -> Callable[[Any], T]:
 
 def ms(seconds: float) -> int:
     """A length of time as Redis gets it."""
-    return min(round(seconds * 1000), _LONGEST_MS)
+    return round(min(seconds, _LONGEST_MS / 1000) * 1000)  # cut first: 1e308 s are no number of ms
 
 
 def token_of(wid: str, number: int) -> str:

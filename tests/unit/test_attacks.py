@@ -10,6 +10,7 @@ from taskpy.answers import Started, wish_of
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
 from taskpy.nudge import Nudge
+from taskpy.ops import op
 from taskpy.retry import Backoff
 from taskpy.space import Space
 from taskpy.spec import Options, checked_id, checked_name
@@ -246,3 +247,8 @@ def test_an_exception_from_elsewhere_with_nonsense_in_it_is_packed_all_the_same(
 
     posing = values.pack({"v": 1, "t": "taskpy.errors.RemoteError", "x": "text", "a": values.pack([1, [2], {3: 4}])})
     assert codec.load_exception(posing).type_name == "taskpy.errors.RemoteError"
+
+
+def test_a_delay_of_any_number_of_seconds_can_be_said():
+    assert op.ms(1e308) == op.ms(2**62) == 10**13
+    assert op.ms(0.0015) == 2
