@@ -73,6 +73,11 @@ def _children() -> Iterator[str]:
                 yield f"child process {pid}: {_command(pid)}"
 
 
+def _pid(name: str) -> str | None:
+    # A child that was there before, and has ended since, is called otherwise now.
+    return name.partition(":")[0] if name.startswith("child process") else None
+
+
 def _command(pid: str) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip() or "ended, but not waited for"
@@ -84,7 +89,8 @@ def left_since(before: set[str]) -> list[str]:
     """What has come since and stays, though it was given time to go."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     pause = 0.001
-    while left := present() - before - _allowed - _of_the_held():
+    known = {_pid(name) for name in before | _allowed} - {None}
+    while left := {name for name in present() - before - _allowed - _of_the_held() if _pid(name) not in known}:
         if time.monotonic() > deadline:
             return sorted(left)
         gc.collect()

@@ -245,8 +245,8 @@ def test_a_task_of_garbage_costs_the_others_of_its_claim_nothing(fleet, keys, fi
 
     assert (first.get(20), last.get(20)) == ([1], [3])
     assert bad.wait(20)
-    if fields.keys() != {"att"}:  # which is counted anew
-        assert bad.state in ("failed", "stopped")
+    if fields.keys().isdisjoint({"att", "stop"}):  # which is counted anew; which an echo may not live to hear
+        assert bad.state == "failed"
 
 
 def test_an_id_that_stands_in_the_queue_twice_runs_once(fleet, keys):
