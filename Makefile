@@ -20,7 +20,11 @@ OLDEST := redis==5.0.1 msgpack==1.2.4 click==8.1
 OLDEST_WARNINGS := -W ignore:unclosed:ResourceWarning
 OLDEST_TESTS := tests/broker tests/cli tests/system/test_topologies.py
 
-.PHONY: help demo test oldest check docs clean
+# How long `make fuzz` runs in all, and which targets; none means all of them.
+SECONDS := 60
+TARGETS :=
+
+.PHONY: help demo test fuzz oldest check docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +38,9 @@ test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest
 oldest: .venv/oldest/installed ## run what meets them with the oldest redis-py, msgpack and click
 	@.venv/oldest/bin/python -m pytest -q -p no:cacheprovider $(OLDEST_WARNINGS) $(OLDEST_TESTS) $(ARGS)
 
+fuzz: .venv/fuzz-installed ## attack all that reads from Redis; SECONDS=600 for longer, TARGETS="spec answer" for some
+	@PYTHONPATH=.:worker $(BIN)/python -m tests.fuzz.run $(SECONDS) $(TARGETS)
+
 check: $(INSTALLED) ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,7 +51,7 @@ docs: $(DOCS_INSTALLED) ## build the documentation as a site, in site/
 	@echo "see site/index.html"
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv build dist site .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
@@ -52,6 +59,11 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[embedded,hiredis,reload,test]' --group dev
+	@touch $@
+
+# atheris has wheels for some platforms only, so it is no dependency of the tests.
+.venv/fuzz-installed: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet atheris
 	@touch $@
 
 $(DOCS_INSTALLED): $(INSTALLED)

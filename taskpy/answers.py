@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
+from taskpy import errors
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
+
+#: A grace time from here on is none: what waits for it could not count so far.
+LONGEST_SECONDS = 1e11
 
 
 def text(data: bytes) -> str:
@@ -21,6 +25,13 @@ def texts(data: Sequence[bytes]) -> list[str]:
 def seconds(ms: bytes | int | None) -> float | None:
     """A time stamp of Redis as epoch seconds."""
     return None if ms is None else int(ms) / 1000
+
+
+def _count(data: bytes | int) -> int:
+    number = int(data)
+    if not 0 <= number < 2**63:
+        raise ValueError("no count")
+    return number
 
 
 def pairs(flat: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
@@ -43,12 +54,21 @@ class Agreement:
 
 
 def wish_of(said: bytes) -> Wish | None:
-    """Read a stop that was asked for, as the scripts write it: what follows, in how many ms, by whom, why."""
+    """Read a stop that was asked for, as the scripts write it: what follows, in how many ms, by whom, why.
+
+    Raises Malformed.
+    """
     if not said:
         return None
-    follows, ms, by, reason = text(said).split(" ", 3)
+    try:
+        follows, ms, by, reason = text(said).split(" ", 3)
+        grace = float(ms) / 1000
+    except ValueError as error:
+        raise errors.Malformed(f"{said!r:.200} is not a wish to stop") from error
+    if not 0 <= grace < LONGEST_SECONDS:  # NaN is not, either
+        raise errors.Malformed(f"{said!r:.200} is not a wish to stop")
     known = cast("Follows", follows) if follows in ("raise", "kill") else None  # a newer taskpy may know others
-    return Wish(StopReason(reason, "" if by == "-" else by), known, float(ms) / 1000)
+    return Wish(StopReason(reason, "" if by == "-" else by), known, grace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +96,19 @@ class Started:
 
     @classmethod
     def of(cls, id: str, token: str, row: Any) -> Self | None:
-        """Read one row of the reply of `start`; None: not this worker's (any more)."""
+        """Read one row of the reply of `start`; None: not this worker's (any more).
+
+        One that cannot be read has an empty spec, as which its task fails alone: the others of its claim go on.
+        """
         if row == 0:
             return None
         queue, spec, acknowledged, checkpoint, wish, *counts = row
-        attempt, retries, unknowns, lost, acknowledgements, received, sent = map(int, counts)
+        try:
+            attempt, retries, unknowns, lost, acknowledgements, received, sent = map(_count, counts)
+            heard = wish_of(wish)
+            Taken.load(text(acknowledged))
+        except (errors.Malformed, TypeError, ValueError):
+            return cls(id, token, text(queue), b"", 0, 0, 0, 0, "0", 0, 0, 0, None, None)
         return cls(
             id=id,
             token=token,
@@ -94,7 +122,7 @@ class Started:
             acknowledgements=acknowledgements,
             received=received,
             sent=sent,
-            wish=wish_of(wish),
+            wish=heard,
             checkpoint=checkpoint or None,
         )
 

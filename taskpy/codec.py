@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from taskpy import errors, wire
+from taskpy import errors, values, wire
 from taskpy.failure import RemoteTraceback, dump_exception, load_exception, register_exception
 from taskpy.reported import dump_line, dump_progress, load_line, load_progress
 from taskpy.retry import Backoff
@@ -169,9 +169,14 @@ def dump_message(
 def load_message(data: bytes) -> Message:
     """Unpacks a message; raises Malformed or NewerVersion."""
     fields = wire.unseal(data, limit=MESSAGE_LIMIT)
+    inbox = wire.take(fields, "i", "inbox", str, default=None)
+    try:
+        inbox = None if inbox is None else checked_name(inbox, "inbox")
+    except errors.BadName as error:
+        raise errors.Malformed(str(error)) from error
     return Message(
         data=_data(fields, "message"),
-        inbox=wire.take(fields, "i", "inbox", str, default=None),
+        inbox=inbox,
         headers=_keywords(fields, "h", "headers"),
         extra=fields,
     )
@@ -185,7 +190,10 @@ def dump_state(state: Any, version: int) -> bytes:
 def load_state(data: bytes) -> tuple[Any, int]:
     """Unpacks the state of a checkpoint, and the version of its form; raises Malformed or NewerVersion."""
     fields = wire.unseal(data, limit=STATE_LIMIT)
-    return _data(fields, "state"), wire.take(fields, "f", "version of the state", int)
+    state, version = _data(fields, "state"), wire.take(fields, "f", "version of the state", int)
+    if not 0 <= version <= wire.MOST:
+        raise errors.Malformed(f"{values.shown(version)} is not the version of a state")
+    return state, version
 
 
 def dump_result(value: Any) -> bytes:

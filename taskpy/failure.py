@@ -23,7 +23,10 @@ _BUILTINS: Mapping[str, type[Exception]] = {
 _OURS: Mapping[str, type[Exception]] = {
     values.qualified(cls): cls
     for cls in vars(errors).values()
-    if isinstance(cls, type) and issubclass(cls, Exception) and cls.__module__ == errors.__name__
+    if isinstance(cls, type)
+    and issubclass(cls, Exception)
+    and cls.__module__ == errors.__name__
+    and cls is not errors.RemoteError  # it stands for others, and is never written under its own name
 }
 _registered: dict[str, type[Exception]] = {**_BUILTINS, **_OURS}
 _names: dict[type, str] = {}
@@ -59,8 +62,8 @@ def dump_exception(exc: BaseException, *, traceback: str | None = None) -> bytes
     `traceback` stands for the exception's own, for instance when that was lost on the way here.
     """
     if type(exc) is errors.RemoteError:
-        name, text, args = exc.type_name, exc.text, None
-        traceback = traceback or exc.traceback
+        name, text, args = _text_of(exc.type_name), _text_of(exc.text), None
+        traceback = traceback or _text_of(exc.traceback)
     else:
         name = _safely(lambda: _name_of(type(exc)), "an unknown exception")
         text = _safely(lambda: str(exc), "<its text cannot be shown>")
@@ -78,6 +81,10 @@ def _safely(step: Callable[[], Any], fallback: Any) -> Any:
         return step()
     except Exception:  # the exception's own methods are the user's code, and may be what broke
         return fallback
+
+
+def _text_of(said: Any) -> str:
+    return said if type(said) is str else values.shown(said)  # whoever raised it may have said anything
 
 
 def _name_of(cls: type) -> str:
@@ -131,5 +138,10 @@ def _rebuilt(name: str, args: Any) -> Exception | None:
     cls = _registered.get(name)
     if cls is None or args is None:
         return None
-    rebuilt = _safely(lambda: cls(*values.unpack(args)), None)
+    rebuilt = _safely(lambda: _showable(cls(*values.unpack(args))), None)
     return rebuilt if isinstance(rebuilt, Exception) else None
+
+
+def _showable(exc: Exception) -> Exception:
+    str(exc)  # with arguments of a wrong kind it may fail; better here than in a log
+    return exc

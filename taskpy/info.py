@@ -1,10 +1,15 @@
 """What a worker tells the others of itself: plain data, packed, beside its lease."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from taskpy import codec, errors
+from taskpy import codec, errors, wire
 from taskpy.listed import Worker
+from taskpy.spec import NAME
+
+#: The largest worker info, in bytes: room for the names of a thousand queues.
+LIMIT = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +25,32 @@ class WorkerInfo:
 
     def dump(self) -> bytes:
         """This information as bytes."""
-        return codec.dumps(asdict(self))
+        return codec.dumps(asdict(self), where="worker info", limit=LIMIT)
 
     @classmethod
     def load(cls, data: bytes | None) -> Self:
         """Read what a worker said of itself; unknown fields are left out, and nothing readable is an empty one."""
         try:
-            fields = codec.loads(data) if data else {}
-            return cls(**{name: fields[name] for name in cls.__dataclass_fields__ if name in fields})
-        except (errors.Malformed, TypeError):
+            fields = codec.loads(data, limit=LIMIT) if data else {}
+        except errors.Malformed:
             return cls()
+        known = _KINDS.items() if type(fields) is dict else ()
+        info = cls(**{name: fields[name] for name, kinds in known if type(fields.get(name)) in kinds})
+        sound = all(type(queue) is str and NAME.fullmatch(queue) for queue in info.queues)
+        sound = sound and all(
+            0 <= number <= wire.MOST for number in (info.pid, info.concurrency, info.tasks, info.started)
+        )
+        return info if sound else cls()
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "host": (str,),
+    "pid": (int,),
+    "queues": (tuple,),
+    "concurrency": (int,),
+    "tasks": (int,),
+    "started": (float, int),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

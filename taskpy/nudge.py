@@ -5,6 +5,9 @@ import functools
 import threading
 from collections.abc import Callable, Hashable
 
+#: Threads cannot wait for much longer at once: three centuries would be an OverflowError.
+_LONGEST_SECONDS = 1e9
+
 
 class Nudge:
     """A count that only grows, and a way to wait until it has grown.
@@ -49,6 +52,7 @@ class Nudge:
 
     def wait(self, seen: int, seconds: float | None = None) -> bool:
         """Wait until the count is no longer `seen`, at most so many seconds; False when time ran out."""
+        seconds = None if seconds is None else min(seconds, _LONGEST_SECONDS)
         with self._condition:
             return self._condition.wait_for(lambda: self._count != seen, seconds)
 

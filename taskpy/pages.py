@@ -21,7 +21,7 @@ from taskpy.listed import (
     outline_of,
     snapshot_of,
 )
-from taskpy.ops import Op, plain, scripted
+from taskpy.ops import Op, guarded, plain, scripted
 from taskpy.spec import State
 
 # -- tasks --------------------------------------------------------------------------------------
@@ -163,4 +163,4 @@ def _ranked(verb: str, key: str, start: int, count: int, *, newest_first: bool) 
         return [(text(member), float(score) / 1000) for member, score in pairs(flat)]
 
     args = (start, start + count - 1, "REV" if newest_first else "")
-    return Op(verb, (), scripts.load("ranked"), (key,), args, decode)
+    return Op(verb, (), scripts.load("ranked"), (key,), args, guarded(verb, decode))

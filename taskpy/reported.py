@@ -8,7 +8,7 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
-from taskpy import errors, wire
+from taskpy import errors, values, wire
 
 #: How many characters of a progress's note are kept.
 NOTE_LENGTH = 500
@@ -20,6 +20,7 @@ NAME_LENGTH = 200
 LIMIT = 16 * 1024
 
 _CUT = " […] "
+_LAST_SECOND = 253_402_214_400  # the last day of the year 9999, wherever it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def checked_number(value: Any, name: str) -> float:
     except OverflowError:  # an int that is larger than any float
         fine = False
     if not fine:
-        raise errors.BadArguments(f"{name} must be a finite number from 0 on, not {value!r:.50}")
+        raise errors.BadArguments(f"{name} must be a finite number from 0 on, not {values.shown(value)}")
     return plain
 
 
@@ -123,6 +124,8 @@ def load_line(data: bytes) -> LogLine:
     fields = wire.unseal(data, limit=LIMIT)
     time = wire.take(fields, "t", "time", float, int)
     level, logger, text = (wire.take(fields, key, name, str) for key, name in _TEXTS)
+    if not 0 <= time <= _LAST_SECOND:  # which no calendar knows; nor does it know NaN
+        raise errors.Malformed(f"{values.shown(time)} is not the time of a log line")
     return LogLine(float(time), level, logger, text)
 
 

@@ -1,10 +1,13 @@
 """When to try again: after a task's failure (`Backoff`), and after Redis did not answer (`reconnect_delay`)."""
 
 import random
+import sys
 from dataclasses import dataclass
 
 #: The longest pause between two tries to reach Redis, in seconds.
 RECONNECT_CAP_SECONDS = 1.0
+
+_MOST = sys.float_info.max  # an int may be larger, and is of no use then
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,9 @@ class Backoff:
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (self.first >= 0 and self.factor >= 0 and self.cap >= 0 and 0 <= self.jitter <= 1):
-            raise ValueError(f"a backoff needs numbers of at least 0, and a jitter of at most 1: {self!r}")
+        numbers = (self.first, self.factor, self.cap, self.jitter)
+        if not (all(0 <= number <= _MOST for number in numbers) and self.jitter <= 1):
+            raise ValueError(f"a backoff needs finite numbers of at least 0, and a jitter of at most 1: {self!r}")
 
     def delay(self, used: int) -> float:
         """Seconds to wait before the next retry, after `used` retries."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
-from taskpy import errors
+from taskpy import errors, values
 from taskpy.retry import Backoff
 
 #: The queue of a task whose submitter named none.
@@ -141,7 +141,8 @@ _OPTION_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
 def _allowed(value: Any, kinds: tuple[type, ...]) -> bool:
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         return False
-    return not isinstance(value, int | float) or 0 <= value < float("inf")
+    most = 2**63 if isinstance(value, int) else float("inf")
+    return not isinstance(value, int | float) or 0 <= value < most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +168,7 @@ class Options:
         for name, kind, wanted in _OPTION_TYPES:
             value = getattr(self, name)
             if value is not None and not _allowed(value, kind):
-                raise errors.BadArguments(f"{name} must be {wanted}, not {value!r}")
+                raise errors.BadArguments(f"{name} must be {wanted}, not {values.shown(value)}")
 
     def over(self, base: "Options") -> "Options":
         """These options, filled up from `base` where they are not given."""
@@ -228,7 +229,7 @@ def new_id() -> str:
 def checked_id(id: str) -> str:
     """The id, or `BadName` when it cannot be a task's id."""
     if not isinstance(id, str) or not ID.fullmatch(id):
-        raise errors.BadName(f"{id!r} is not a task id: up to 64 letters, digits, '_' and '-'")
+        raise errors.BadName(f"{values.shown(id, 200)} is not a task id: up to 64 letters, digits, '_' and '-'")
     return id
 
 
@@ -236,5 +237,7 @@ def checked_name(name: str, what: str = "task name") -> str:
     """The name of a task, queue or namespace, or `BadName`."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         article = "an" if what[0] in "aeiou" else "a"
-        raise errors.BadName(f"{name!r} is not {article} {what}: up to 128 letters, digits, '_', '.', ':' and '-'")
+        raise errors.BadName(
+            f"{values.shown(name, 200)} is not {article} {what}: up to 128 letters, digits, '_', '.', ':' and '-'"
+        )
     return name

@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from typing import Self
 
+from taskpy import errors
+
+#: So many messages can be taken out of order: far more than wait in an inbox.
+BEYOND_LIMIT = 10_000
+
 
 class Taken:
     """All messages up to `upto`, and some beyond it that were taken out of order."""
@@ -54,10 +59,20 @@ class Taken:
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """Read what `dump` wrote."""
-        upto, *ranges = text.split()
-        taken = cls(int(upto))
-        for part in ranges:
-            first, _, last = part.partition("-")
-            taken.beyond.update(range(int(first), int(last or first) + 1))
+        """Read what `dump` wrote; raises Malformed for anything else, before it takes up memory."""
+        try:
+            upto, *ranges = text.split()
+            taken = cls(int(upto))
+            for part in ranges:
+                first, _, last = part.partition("-")
+                taken._load(int(first), int(last or first))
+        except ValueError as error:
+            raise errors.Malformed(f"{text!r:.100} does not say which messages were taken") from error
+        if taken.upto < 0:
+            raise errors.Malformed(f"{text!r:.100} does not say which messages were taken")
         return taken
+
+    def _load(self, first: int, last: int) -> None:
+        if len(self.beyond) + last - first >= BEYOND_LIMIT:
+            raise ValueError("too many")
+        self.beyond.update(range(first, last + 1))

@@ -9,6 +9,7 @@ import datetime as dt
 import re
 import uuid
 import zoneinfo
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +24,10 @@ from taskpy import errors
 NESTING = 32
 #: Bytes from which data is checked before anything is built: until then a false length cannot ask for much memory.
 CHECKED_BYTES = 4096
+
+#: So many keys or elements may have one hash. Each is compared with all others of it, so that a few kilobytes of chosen
+#: numbers or tuples, whose hashes anybody can foretell, would keep a reader busy for hours.
+SAME_HASHES = 64
 
 #: What `pack` may raise; `wire` makes a NotSendable of it that names the place.
 FAULTS = (TypeError, ValueError, ArithmeticError, RuntimeError, BufferError)
@@ -108,11 +113,17 @@ def _decoded_timedelta(plain: list[int]) -> dt.timedelta:
     return dt.timedelta(days, seconds, microseconds)
 
 
+def _spread(keys: list[Any]) -> list[Any]:
+    if len(keys) > SAME_HASHES and Counter(map(hash, keys)).most_common(1)[0][1] > SAME_HASHES:
+        raise ValueError("too many keys or elements with one hash")
+    return keys
+
+
 _REGISTERED = 11
 _FORMS = (
     _Form(1, tuple, list, list, tuple),
-    _Form(2, set, list, list, set),
-    _Form(3, frozenset, list, list, frozenset),
+    _Form(2, set, list, list, lambda items: set(_spread(items))),
+    _Form(3, frozenset, list, list, lambda items: frozenset(_spread(items))),
     _Form(4, int, bytes, _encoded_int, _decoded_int),  # those of more than 64 bits; msgpack has the others
     _Form(5, dt.datetime, list, _encoded_clock, _decoded_datetime),
     _Form(6, dt.date, str, dt.date.isoformat, dt.date.fromisoformat),
@@ -156,6 +167,15 @@ def register_type(
     if known and qualified(known.cls) != qualified(cls):
         raise errors.BadName(f"{name!r} is already registered for {known.cls!r}; choose another name=")
     _registered[cls] = _registered_by_name[name] = _Registered(name, cls, encode, decode)
+
+
+def shown(value: Any, length: int = 60) -> str:
+    """The value for an error's text; never fails, and is never long."""
+    try:
+        text = repr(value)
+    except Exception:  # a registered type's own repr, or an int of too many digits
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def qualified(cls: type) -> str:
@@ -259,10 +279,22 @@ def _unpacker(data: bytes, hook: Callable[[int, bytes], Any]) -> Any:
     # bounded by the data's. Timestamps are the one extension that msgpack opens by itself, so let them be a type of
     # ours at least.
     unpacker = msgpack.Unpacker(
-        max_buffer_size=len(data), raw=False, strict_map_key=False, use_list=True, timestamp=3, ext_hook=hook
+        max_buffer_size=len(data),
+        raw=False,
+        strict_map_key=False,
+        use_list=True,
+        timestamp=3,
+        ext_hook=hook,
+        object_pairs_hook=_paired if len(data) >= CHECKED_BYTES else None,  # less cannot keep anybody busy
     )
     unpacker.feed(data)
     return unpacker
+
+
+def _paired(items: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    if len(items) > SAME_HASHES:
+        _spread([key for key, _ in items if type(key) is not str])  # nobody can foretell the hash of text
+    return dict(items)
 
 
 def _restored(depth: int, code: int, data: bytes) -> Any:

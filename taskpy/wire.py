@@ -20,6 +20,9 @@ STATE_LIMIT = 256 * 1024
 #: The largest exception, with its traceback, in bytes.
 EXCEPTION_LIMIT = 64 * 1024
 
+#: The largest whole number that means something in an envelope: nothing here counts further.
+MOST = 2**63 - 1
+
 #: The version of the envelopes written here; those of older versions are read too.
 VERSION = 1
 
@@ -88,8 +91,8 @@ def _within(data: bytes, where: str, limit: int) -> bytes:
 
 def _check_version(fields: Any) -> None:
     version = fields.get("v", 0) if type(fields) is dict else 0
-    if type(version) is not int or version < 0:
-        raise errors.Malformed(f"{version!r:.50} is not a version of an envelope")
+    if type(version) is not int or not 0 <= version <= MOST:
+        raise errors.Malformed(f"{values.shown(version)} is not a version of an envelope")
     if version > VERSION:
         raise errors.NewerVersion(
             f"this was written by a newer taskpy (version {version} of its envelope, known here is {VERSION}); "
@@ -146,7 +149,7 @@ def _parts(value: Any, where: str) -> Iterator[tuple[str, Any]] | None:
 def _dict_parts(value: dict[Any, Any], where: str) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         yield f"key of {where}", key
-        yield f"{where}[{_shown(key)}]", item
+        yield f"{where}[{values.shown(key)}]", item
 
 
 def _leaf_fault(value: Any, where: str) -> str | None:
@@ -157,11 +160,3 @@ def _leaf_fault(value: Any, where: str) -> str | None:
     except values.FAULTS as exc:
         return f"{where}: {exc}"
     return None
-
-
-def _shown(key: Any) -> str:
-    try:
-        text = repr(key)
-    except Exception:  # a registered type's own repr, or an int of too many digits
-        text = f"<{type(key).__name__}>"
-    return text if len(text) <= 60 else f"{text[:57]}..."

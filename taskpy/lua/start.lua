@@ -14,7 +14,7 @@ for i, id in ipairs(ids) do
   local state, current, attempts = unpack(values, 1, 3)
   local mine = not closed and claimed[i + 1] == token
   if mine and state == 'queued' then
-    attempts = (attempts or 0) + 1
+    attempts = (tonumber(attempts) or 0) + 1
     redis.call('HSET', task, 'st', 'running', 'tok', token, 'att', attempts, 'started', started)
     redis.call('PUBLISH', task, 'running')
   elseif mine and not (state == 'running' and current == token) then -- ended, or a second entry of the id in its queue

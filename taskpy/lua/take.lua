@@ -15,7 +15,7 @@ if number > last then
   redis.call('LREM', queue, -1, id) -- from the end that is served next: that is where it mostly stands
   redis.call('HSET', held, '#', number)
   if state ~= 'queued' then return state end
-  attempts = (attempts or 0) + 1
+  attempts = (tonumber(attempts) or 0) + 1
   redis.call('HSET', held, id, token)
   redis.call(
     'HSET', task, 'st', 'running', 'tok', token, 'att', attempts, 'started', now(), 'mc', restarts

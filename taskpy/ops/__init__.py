@@ -12,6 +12,7 @@ from taskpy.ops.inside import mark as mark
 from taskpy.ops.inside import report as report
 from taskpy.ops.inside import seen as seen
 from taskpy.ops.op import Op as Op
+from taskpy.ops.op import guarded as guarded
 from taskpy.ops.op import plain as plain
 from taskpy.ops.op import scripted as scripted
 from taskpy.ops.op import token_of as token_of

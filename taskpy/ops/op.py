@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from taskpy import errors
 from taskpy import script as scripts
 from taskpy.keys import Keys
 from taskpy.script import Script
@@ -39,17 +40,31 @@ class Op(Generic[T]):
 
 def plain(verb: str, command: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
     """An op that is a plain command."""
-    return Op(verb, tuple(command), None, (), (), decode)
+    return Op(verb, tuple(command), None, (), (), guarded(verb, decode))
 
 
 def scripted(verb: str, keys: Iterable[str], args: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
     """An op that is the script of the same name."""
-    return Op(verb, (), scripts.load(verb), tuple(keys), tuple(args), decode)
+    return Op(verb, (), scripts.load(verb), tuple(keys), tuple(args), guarded(verb, decode))
+
+
+def guarded(verb: str, decode: Callable[[Any], T]) -> Callable[[Any], T]:
+    """Reads answers, and calls those `Malformed` that taskpy's scripts cannot have made of what taskpy stores."""
+
+    def read(answer: Any) -> T:
+        try:
+            return decode(answer)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, errors.TaskpyError):
+                raise
+            raise errors.Malformed(f"the answer to {verb!r} was not made of what taskpy stores: {error}") from error
+
+    return read
 
 
 def ms(seconds: float) -> int:
     """A length of time as Redis gets it."""
-    return min(round(seconds * 1000), _LONGEST_MS)
+    return round(min(seconds, _LONGEST_MS / 1000) * 1000)  # cut first: 1e308 s are no number of ms
 
 
 def token_of(wid: str, number: int) -> str:

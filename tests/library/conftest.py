@@ -32,6 +32,7 @@ from taskpy_worker.worker import running_here
 import taskpy
 from taskpy import Client, ProcessTask, Task, aio
 from taskpy.space import Space
+from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, steering_tasks_async)
@@ -105,6 +106,8 @@ def real_client(
         finally:
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(SOON) == 0, log.read_text()
+        left = keys_left(client.space.broker.redis, NAMESPACE)
+        assert not left, "these keys will never go:\n" + "\n".join(left)
 
 
 def ended(daemon: "subprocess.Popen[bytes]", log: Path) -> bool:

@@ -236,6 +236,7 @@ class Place:
                 assert handle.stop(timeout=SOON).done, f"{handle} never ended"
             except taskpy.TaskNotFound:
                 continue
+        self._made.clear()  # pytest keeps the place for longer, and a handle of a process keeps its pipes
 
     def _keep(self, handle: Any) -> Any:
         self._made.append(handle)

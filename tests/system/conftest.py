@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 import taskpy
+from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 from tests.system.daemons import Controller, Worker
 from tests.system.ledger import Ledger
 from tests.system.servers import Server
@@ -100,6 +101,8 @@ class Fleet:
             controller.close()
         self.client.close()
         sys.stdout.write(self.logs())
+        left = keys_left(self.server.client, self.namespace) if self.server.answers() else []
+        assert not left, "these keys will never go:\n" + "\n".join(left)
 
 
 @pytest.fixture

@@ -222,6 +222,35 @@ def test_garbage_in_the_queue_is_dropped(fleet, keys):
     until(lambda: not redis.exists(keys.queue("default")), "the queue to be empty")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"att": "x"},
+        {"ibx": "1-99999999999"},
+        {"ib": "x"},
+        {"in": "x"},
+        {"on": "-5"},
+        {"ck": "x"},
+        {"unk": "9" * 5000},
+        {"ret": "\xff"},
+        {"crash": "1e5"},
+        {"stop": "why", "then": "kill", "until": "x"},
+        {"spec": "\xff"},
+    ],
+)
+def test_a_task_of_garbage_costs_the_others_of_its_claim_nothing(fleet, keys, fields):
+    redis = fleet.server.client
+    fleet.client.pause("default")
+    first, bad, last = fleet.submit("echo", 1), fleet.submit("echo", 2), fleet.submit("echo", 3)
+    redis.hset(keys.task(bad.id), mapping=fields)
+    fleet.client.resume("default")
+
+    assert (first.get(20), last.get(20)) == ([1], [3])
+    assert bad.wait(20)
+    if fields.keys().isdisjoint({"att", "stop"}):  # which is counted anew; which an echo may not live to hear
+        assert bad.state == "failed"
+
+
 def test_an_id_that_stands_in_the_queue_twice_runs_once(fleet, keys):
     task = fleet.submit("deaf")
     fleet.wait_for_starts([task])

@@ -82,7 +82,7 @@ def test_text_is_cut_in_its_middle(text):
 
 
 def test_the_largest_line_fits():
-    most = LogLine(1e300, "\U0001f71b" * reported.NAME_LENGTH, "\U0001f71b" * reported.NAME_LENGTH, "x" * 4096)
+    most = LogLine(2e11 + 1 / 3, "\U0001f71b" * reported.NAME_LENGTH, "\U0001f71b" * reported.NAME_LENGTH, "x" * 4096)
 
     assert codec.load_line(codec.dump_line(most)) == most
     note = Progress(1e300, 1e300, "\U0001f71b" * reported.NOTE_LENGTH)

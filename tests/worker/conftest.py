@@ -1,5 +1,7 @@
 """A worker over fakeredis that does nothing by itself: a test turns its duties one tick at a time."""
 
+import threading
+
 import fakeredis
 import pytest
 from taskpy_worker.config import WorkerConfig
@@ -7,7 +9,9 @@ from taskpy_worker.worker import Worker
 
 from taskpy import Client, ops, pages
 from taskpy.space import Space
+from tests.leaks import nothing_left, wider_scopes  # noqa: F401
 from tests.worker import functions
+from tests.worker.waiting import until
 
 LEASE = 15.0
 #: How long a tick may wait for something that a thread of a task is about to bring.
@@ -24,6 +28,7 @@ class Rig:
         self.keys = self.client.space.keys
         self.run = self.client.space.broker.run
         self.spaces = [self.client.space]
+        self.workers = []
         self.run(ops.agree(self.keys, version=ops.VERSION, lease=LEASE))
 
     def worker(self, wid="w1", **options):
@@ -32,6 +37,7 @@ class Rig:
         self.spaces.append(space)
         self.run(ops.join(self.keys, wid=wid, lease=LEASE))
         worker = Worker(WorkerConfig(**options), space, wid=wid, lease=LEASE)
+        self.workers.append(worker)
         worker.claimer.tick(0.01)  # the first claim waits for a bell; from now on it knows that nothing is there
         return worker
 
@@ -56,8 +62,17 @@ class Rig:
         self.raw.zadd(self.keys.lease(), {wid: 1})
 
     def close(self):
+        """End what runs, and wait for it: a task that never sees the gate open would go on for ever."""
+        for worker in self.workers:
+            worker.executor.end()
+        until(lambda: not {thread.name for thread in threading.enumerate()} & self._tasks(), "the tasks to end")
         for space in self.spaces:
             space.close()
+        self.client.close()
+        self.raw.close()
+
+    def _tasks(self):
+        return {f"taskpy-{id}" for id, _ in functions.BEGUN}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import logging
 
+from taskpy import errors
 from taskpy.answers import wish_of
 from taskpy.space import Space
 from taskpy_worker.executor import Executor
@@ -39,12 +40,21 @@ class Listener:
         id, _, rest = data.decode(errors="replace").partition(" ")
         number, _, more = rest.partition(" ")
         word, _, detail = more.partition(" ")
-        if not number.isdecimal():
+        if not _is_number(number):
             logger.debug("not understood: channel=%s message=%.200r", self._channel, data)
             return
         if id == NONCE:
             self.heard = int(number)
             return
-        if word == "seen" and detail.isdecimal():
+        try:
+            wish = wish_of(detail.encode()) if word == "stop" else None
+        except errors.Malformed:
+            logger.debug("not understood: channel=%s message=%.200r", self._channel, data)
+            return
+        if word == "seen" and _is_number(detail):
             self._executor.answer(id, int(detail))
-        self._executor.hear(id, int(number), wish_of(detail.encode()) if word == "stop" else None)
+        self._executor.hear(id, int(number), wish)
+
+
+def _is_number(said: str) -> bool:
+    return len(said) < 20 and said.isdecimal()

@@ -3,5 +3,5 @@
 local function wish(time, reason, by, follows, deadline)
   if not reason then return '' end
   by = by and by ~= '' and by or '-'
-  return (follows or '-') .. ' ' .. math.max(0, (deadline or time) - time) .. ' ' .. by .. ' ' .. reason
+  return (follows or '-') .. ' ' .. math.max(0, (tonumber(deadline) or time) - time) .. ' ' .. by .. ' ' .. reason
 end
