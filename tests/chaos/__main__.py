@@ -1,5 +1,6 @@
 """`make chaos`: real workers, a real server, a load, and faults at random. Fails when something does not hold."""
 
+import json
 import logging
 import signal
 import sys
@@ -7,6 +8,9 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos import controls, options
+
+#: What workers have unless they are told otherwise.
+LEASE_SECONDS = 15.0
 
 
 def main(arguments: list[str]) -> int:
@@ -17,12 +21,19 @@ def main(arguments: list[str]) -> int:
         controls.take_out(given.control, folder)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us leaves nothing behind
     logging.getLogger("taskpy").setLevel(logging.ERROR)  # outages are the order of the day
-    from tests.chaos import report, run  # taskpy comes with them: the whole one, or the copy
+    from tests.chaos import outage, report, run  # taskpy comes with them: the whole one, or the copy
 
     print(f"{given.again}; logs in {folder}", flush=True)
-    figures = run.chaos(given, folder)
-    report.show(figures, given.json or folder / "chaos.json")
-    if not figures["wrong"]:
+    path = given.json or folder / "chaos.json"
+    if given.outage is None:
+        runs = [run.chaos(given, folder)]
+    else:
+        runs = [outage.outage(given, folder, lease=lease) for lease in (given.lease, LEASE_SECONDS)]
+    for figures in runs:
+        report.show(figures)
+    path.write_text(json.dumps(runs, indent=1) + "\n")
+    print(f"as JSON                  {path}")
+    if not any(figures["wrong"] for figures in runs):
         return 0
     print(f"to repeat it: {given.again}")
     return 1

@@ -18,7 +18,7 @@ KINDS = {
     "fold_async": 4,
     "listen": 3,
     "listen_async": 2,
-    "work": 6,
+    "work": 8,
     "fragile": 2,
     "flaky": 2,
     "hopeless": 1,
@@ -147,7 +147,7 @@ class Loader:
         self._end(load, task)
 
     def _work(self, load, chance):
-        self._end(load, self._begin(load, chance.uniform(0.05, 3.5)))
+        self._end(load, self._begin(load, chance.choice([chance.uniform(0.05, 1.0), chance.uniform(1.5, 4.0)])))
 
     def _fragile(self, load, chance):
         self._end(load, self._begin(load, chance.uniform(0.05, 1.0)))

@@ -9,15 +9,15 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from tests.chaos.proxy import KINDS
+from tests.chaos.proxy import KINDS, LATE_CHECKPOINT
 
 #: How often each fault is chosen, relative to the others.
 WEIGHTS = {
     "child killed": 10,
     "tree killed": 3,
     "supervisor killed": 2,
-    "child stopped": 4,
-    "tree stopped": 4,
+    "child stopped": 5,
+    "tree stopped": 5,
     "drain": 3,
     "server killed": 3,
     "server frozen": 2,
@@ -25,6 +25,7 @@ WEIGHTS = {
     "subscriptions killed": 3,
     "scripts flushed": 3,
     "deaf": 4,
+    "checkpoint late": 6,
     "calls": 20,
 }
 #: The pause between two faults, seconds.
@@ -33,8 +34,10 @@ PAUSE_SECONDS = (0.15, 0.8)
 AWAY_SECONDS = (0.1, 1.0)
 FROZEN_SECONDS = 1.2
 DEAF_SECONDS = (1.0, 3.0)
-#: How long a process is stopped, in leases: others have its tasks by then, and its supervisor has not killed it yet.
-STOPPED_LEASES = (1.2, 1.9)
+#: How long a child is stopped, in leases: others have its tasks by then, and its supervisor has not killed it yet.
+CHILD_STOPPED_LEASES = (1.3, 1.9)
+#: ... and with its supervisor.
+TREE_STOPPED_LEASES = (1.3, 2.3)
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Nemesis:
         self._mends = []
         self._order = itertools.count()
         self._server_is_whole = True
+        self._raging = True
+        world.proxy.came_late = self._kill_whose_checkpoint_came_late
         self.faults = []
         self.deaf_times = []
 
@@ -69,6 +74,7 @@ class Nemesis:
                 getattr(self, "_" + kind.replace(" ", "_"))(fortune)
                 self._pause(self._chance.uniform(*PAUSE_SECONDS))
         finally:
+            self._raging = False
             while self._mends:
                 heapq.heappop(self._mends)[2]()
             self._world.proxy.cancel()
@@ -118,16 +124,16 @@ class Nemesis:
             pid = fortune.choice(children)
             self._note("child stopped", [pid])
             _signal(os.kill, pid, signal.SIGSTOP)
-            self._later(self._stopped_for(fortune), lambda: _signal(os.kill, pid, signal.SIGCONT))
+            self._later(self._leases(fortune, CHILD_STOPPED_LEASES), lambda: _signal(os.kill, pid, signal.SIGCONT))
 
     def _tree_stopped(self, fortune):
         worker, children = self._a_worker(fortune)
         self._note("tree stopped", children)
         _signal(os.killpg, worker.pid, signal.SIGSTOP)
-        self._later(self._stopped_for(fortune), lambda: _signal(os.killpg, worker.pid, signal.SIGCONT))
+        self._later(self._leases(fortune, TREE_STOPPED_LEASES), lambda: _signal(os.killpg, worker.pid, signal.SIGCONT))
 
-    def _stopped_for(self, fortune):
-        return self._world.lease * fortune.uniform(*STOPPED_LEASES)
+    def _leases(self, fortune, some):
+        return self._world.lease * fortune.uniform(*some)
 
     def _drain(self, fortune):
         worker, _ = self._a_worker(fortune)
@@ -189,6 +195,15 @@ class Nemesis:
             self.deaf_times.append((began, time.time()))
 
         self._later(fortune.uniform(*DEAF_SECONDS), mend)
+
+    def _checkpoint_late(self, fortune):
+        """A copy of a checkpoint comes late; then the child is killed, so that the next attempt begins with what is stored."""
+        self._world.proxy.order(LATE_CHECKPOINT, 1)
+
+    def _kill_whose_checkpoint_came_late(self, pid):
+        if self._raging:
+            self._note("killed after a late checkpoint", [pid])
+            _signal(os.kill, pid, signal.SIGKILL)
 
     def _calls(self, fortune):
         for kind in KINDS:

@@ -3,12 +3,21 @@
 import asyncio
 import contextlib
 import random
+import re
 import threading
 from collections import Counter
+
+from taskpy import script
 
 #: A reply is cut off after the server has sent it, or after half of it; comes late; or the connection is cut at once,
 #: and the command reaches the server later, when its sender has repeated it.
 KINDS = ("swallow", "half", "delay", "late")
+#: The same as "late" for a checkpoint, and long enough that others have been stored since.
+LATE_CHECKPOINT = "late checkpoint"
+LATE_CHECKPOINT_SECONDS = 0.4
+MARK = script.load("mark").sha.encode()
+#: The process that a token names.
+PID = re.compile(rb"-(\d+)-[0-9a-f]+\.\d+\r\n")
 
 
 class _Link:
@@ -17,6 +26,7 @@ class _Link:
     def __init__(self):
         self.fault = None
         self.is_pubsub = False
+        self.is_cut = False
 
 
 class FaultyProxy:
@@ -29,6 +39,8 @@ class FaultyProxy:
         self.done = Counter()
         #: Nothing that is published arrives, on any connection.
         self.deaf = False
+        #: Told the process whose checkpoint has just come late.
+        self.came_late = lambda pid: None
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
@@ -95,13 +107,17 @@ class FaultyProxy:
     async def _requests(self, link, client, to_server, to_client):
         while data := await client.read(65536):
             link.is_pubsub = link.is_pubsub or b"SUBSCRIBE" in data[:64].upper()
-            fault = None if link.is_pubsub else self._next()
-            if fault == "late":
+            fault = None if link.is_pubsub else self._next(data)
+            if fault in {"late", LATE_CHECKPOINT}:
+                link.is_cut = True
                 to_client.transport.abort()
-                await asyncio.sleep(self._chance.uniform(0.05, 0.8))
+                late = fault == LATE_CHECKPOINT
+                await asyncio.sleep(LATE_CHECKPOINT_SECONDS if late else self._chance.uniform(0.05, 0.8))
                 to_server.write(data)
                 await to_server.drain()
-                await asyncio.sleep(0.05)  # to be read before we hang up
+                await asyncio.sleep(0.01)  # to be read before we hang up
+                if late and (found := PID.search(data)):
+                    self.came_late(int(found[1]))
                 return
             link.fault = fault or link.fault
             to_server.write(data)
@@ -109,6 +125,8 @@ class FaultyProxy:
 
     async def _replies(self, link, server, to_client):
         while data := await server.read(65536):
+            if link.is_cut:
+                continue
             if link.is_pubsub and self.deaf:
                 self.done["deaf"] += 1
                 continue
@@ -124,8 +142,12 @@ class FaultyProxy:
             to_client.write(data)
             await to_client.drain()
 
-    def _next(self):
+    def _next(self, data):
         """What happens to this call."""
+        if self._orders[LATE_CHECKPOINT] > 0 and MARK in data[:100]:
+            self._orders[LATE_CHECKPOINT] -= 1
+            self.done[LATE_CHECKPOINT] += 1
+            return LATE_CHECKPOINT
         waiting = [kind for kind in KINDS if self._orders[kind] > 0]
         if not waiting or self._chance.random() > 0.3:
             return None

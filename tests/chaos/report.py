@@ -1,6 +1,5 @@
 """What a run came to: a table for people, and the same as JSON."""
 
-import json
 import platform
 from collections import Counter
 
@@ -94,8 +93,8 @@ def gather(world, oracle, loads, nemesis, *, calm, seconds):
     }
 
 
-def show(figures, path):
-    """Print the table; write the JSON."""
+def show(figures):
+    """Print the table."""
     for name, value in figures.items():
         if name == "wrong":
             continue
@@ -104,5 +103,3 @@ def show(figures, path):
     for line in figures["wrong"][:20]:
         print(f"WRONG: {line[:600]}")
     print(f"wrong                    {len(figures['wrong'])}")
-    path.write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"as JSON                  {path}")

@@ -23,7 +23,7 @@ def chaos(options, folder):
         watch = Watch(world)
         for worker in [world.add_worker() for _ in range(options.workers)]:
             worker.ready()
-        calm = stopping.latencies(world)
+        calm = stopping.latencies(world, rounds=4 if options.seconds >= 30 else 1)
         began = time.monotonic()
         loader = Loader(world, options.seed)
         nemesis = Nemesis(world, options.seed)
@@ -31,7 +31,8 @@ def chaos(options, folder):
         loader.finish(CONTROL_DRAIN_SECONDS if options.control else DRAIN_SECONDS)
         oracle = Oracle(world, loader.loads, nemesis.faults, watch)
         oracle.check()
-        oracle.wrong += _tidied_up(world, oracle)
+        if not oracle.wrong:  # what has not ended is still there, of course
+            oracle.wrong += _tidied_up(world, oracle)
         watch.close()
         return report.gather(world, oracle, loader.loads, nemesis, calm=calm, seconds=time.monotonic() - began)
     finally:

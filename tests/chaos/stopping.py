@@ -3,14 +3,13 @@
 from tests.system.waiting import until
 
 TASKS = 12
-ROUNDS = 4
 
 
-def latencies(world):
+def latencies(world, *, rounds):
     """Seconds from an accepted stop to the end of the task, as the server tells the time."""
     found = {"alive": [], "cut": []}
     for name, times in found.items():
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             tasks = [world.client.submit("chaotic.polite") for _ in range(TASKS)]
             begun = {task.id for task in tasks}
             until(lambda begun=begun: begun <= world.ledger.started(), "the tasks to begin")
