@@ -15,7 +15,7 @@ def test_a_few_seconds_of_chaos_break_nothing(tmp_path):
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "tests.chaos", "--seconds", "4", "--seed", "1", "--json", str(figures)]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
 
     assert done.returncode == 0, done.stdout + done.stderr
     [run] = json.loads(figures.read_text())
