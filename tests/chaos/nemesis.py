@@ -64,11 +64,11 @@ class Nemesis:
         self.faults = []
         self.deaf_times = []
 
-    def rage(self, seconds, enough=lambda: False):
+    def rage(self, seconds):
         """Do one fault after the other for so long, then mend all."""
         end = time.monotonic() + seconds
         try:
-            while time.monotonic() < end and not enough():
+            while time.monotonic() < end:
                 kind = self._chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
                 fortune = random.Random(self._chance.random())  # each fault has its own, whatever the last one used
                 getattr(self, "_" + kind.replace(" ", "_"))(fortune)
