@@ -81,8 +81,11 @@ class Loader:
         """Begin no more; wait so long for what was begun."""
         self._over.set()
         deadline = time.monotonic() + seconds
-        for thread in [self._submitter, *self._threads]:
+        self._submitter.join(seconds)
+        for load, thread in zip(self.loads, self._threads, strict=True):
             thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                load.error = "whoever waits for it waits still"
 
     def _submit_for_ever(self):
         while not self._over.is_set():

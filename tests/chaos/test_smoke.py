@@ -1,6 +1,7 @@
 """A few seconds of `make chaos`, so that it works when it is needed; its figures come from longer runs."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -15,7 +16,9 @@ def test_a_few_seconds_of_chaos_break_nothing(tmp_path):
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "tests.chaos", "--seconds", "4", "--seed", "1", "--json", str(figures)]
 
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    # Its logs go with the test's folder.
+    here = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, check=False, cwd=ROOT, env=here, capture_output=True, text=True, timeout=200)
 
     assert done.returncode == 0, done.stdout + done.stderr
     [run] = json.loads(figures.read_text())
