@@ -24,7 +24,7 @@ OLDEST_TESTS := tests/broker tests/cli tests/system/test_topologies.py
 SECONDS := 60
 TARGETS :=
 
-.PHONY: help demo test fuzz oldest check docs clean
+.PHONY: help demo test model fuzz chaos oldest check docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ demo: $(INSTALLED) ## run real work on two workers, steer it, and kill one of th
 
 test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+chaos: $(INSTALLED) ## break everything at random for SECONDS=60; SEED= repeats, CONTROL= takes a safety out
+	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CONTROL),--control $(CONTROL)) $(if $(OUTAGE),--outage $(OUTAGE)) $(if $(JSON),--json $(JSON))
 
 oldest: .venv/oldest/installed ## run what meets them with the oldest redis-py, msgpack and click
 	@.venv/oldest/bin/python -m pytest -q -p no:cacheprovider $(OLDEST_WARNINGS) $(OLDEST_TESTS) $(ARGS)

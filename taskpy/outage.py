@@ -39,6 +39,8 @@ def is_passing(error: Exception) -> bool:
         return False
     if isinstance(error, redis.exceptions.RedisClusterException | redis.ConnectionError | redis.TimeoutError | OSError):
         return True
+    if isinstance(error, redis.exceptions.NoScriptError):  # forgotten again, between the load and the call
+        return True
     return isinstance(error, redis.ResponseError) and str(error).startswith(_PASSING)
 
 

@@ -49,6 +49,7 @@ class Subscriber:
         self._lock = threading.RLock()
         self._channels: dict[str, _Channel] = {}
         self._pubsub: Any = None
+        self._left: Any = None  # what another thread has broken, and ours is to give back
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -90,14 +91,14 @@ class Subscriber:
     def reconnect(self) -> None:
         """Drop a connection that may have gone deaf; the reading thread makes a new one."""
         with self._lock:
-            self._drop()
+            self._abandon()
 
     def close(self) -> None:
         """End the thread and the connection."""
         with self._lock:
             self._closed = True
             thread = self._thread
-            self._drop()  # which wakes the thread from its reading
+            self._abandon()  # which wakes the thread from its reading
         if thread is not None and thread is not threading.current_thread():
             thread.join(TICK_SECONDS * 2)
 
@@ -123,12 +124,25 @@ class Subscriber:
             getattr(self._pubsub, command)(*channels)
         except Exception as error:  # redis-py raises many kinds; each means a new connection
             self._outage.begins(error)
-            self._drop()
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Break the connection, and leave it to the reading thread to give it back.
+
+        That one may still read from it, and redis-py connects anew what breaks under a reader. Were it in its pool by
+        then, it would be another thread's connection: both would read, and each what the other is told.
+        """
+        if self._pubsub is not None:
+            self._left, self._pubsub = self._pubsub, None
+            if connection := getattr(self._left, "connection", None):
+                connection.disconnect()
 
     def _drop(self) -> None:
-        pubsub, self._pubsub = self._pubsub, None
-        if pubsub is not None:
-            pubsub.close()
+        """Give the connection back; only for the reading thread."""
+        for pubsub in (self._pubsub, self._left):
+            if pubsub is not None:
+                pubsub.close()
+        self._pubsub = self._left = None
 
     def _read_for_ever(self) -> None:
         failures = 0
@@ -154,6 +168,7 @@ class Subscriber:
     def _connected(self) -> Any:
         with self._lock:
             if self._pubsub is None:
+                self._drop()
                 pubsub = self._connect()
                 try:
                     pubsub.subscribe(*self._channels)

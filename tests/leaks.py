@@ -123,7 +123,7 @@ def _all_held() -> Iterator[Any]:
         elif one._broker is not None:  # made when it was first needed
             yield one._broker.subscriber
             clients = (one._broker._connections.commands, one._broker._connections.blocking)
-            yield from (client.connection_pool for client in clients)
+            yield from filter(None, (getattr(client, "connection_pool", None) for client in clients))
 
 
 def _number(connection: Any) -> int | None:

@@ -64,6 +64,14 @@ def test_a_message_to_an_ended_task_is_not_dropped_in_silence(rig):
     assert rig.everything() == before
 
 
+def test_a_message_that_arrived_has_arrived_also_when_it_is_repeated_after_the_end(rig):
+    token = rig.running()
+    say(rig, b"1", b"2")
+    rig.settle_one("a", token)
+
+    assert say(rig, b"2", b"3", first=2) == [2, "succeeded"]
+
+
 def test_a_message_to_nobody(rig):
     assert say(rig, b"1") == ["unknown"]
     assert rig.all_keys() == []

