@@ -1,0 +1,45 @@
+"""The protocol and its model agree, whatever is called in whatever order; and they would not without each safety.
+
+`make model EXAMPLES=2000` looks longer. What fails is printed as the shortest series of calls that was found, with a line
+that repeats it.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.broker.test_controls import CONTROLS
+from tests.model.machine import ProtocolMachine, RealServerMachine
+
+EXAMPLES = int(os.environ.get("TASKPY_MODEL_EXAMPLES", "40"))
+STEPS = 60
+
+COMMON = settings(
+    deadline=None, stateful_step_count=STEPS, print_blob=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def machine(rig, kind=ProtocolMachine):
+    """The machine on this server; hypothesis makes one for each example."""
+    return type(kind.__name__, (kind,), {"rigs": [rig]})
+
+
+@pytest.mark.timeout(0 if "TASKPY_MODEL_EXAMPLES" in os.environ else 120)
+def test_redis_does_what_the_model_says(sync_rig):
+    kind = ProtocolMachine if sync_rig._guard else RealServerMachine
+
+    run_state_machine_as_test(machine(sync_rig, kind), settings=settings(COMMON, max_examples=EXAMPLES))
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_without_the_safety_they_disagree(fake_rig, name):
+    verb, safety, nothing, _ = CONTROLS[name]
+    fake_rig.break_script(verb, safety, nothing)
+    bounded = settings(
+        COMMON, max_examples=int(os.environ.get('CX','150')), derandomize=True, phases=[Phase.generate], report_multiple_bugs=False
+    )
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine(fake_rig), settings=bounded)
