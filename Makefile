@@ -20,7 +20,9 @@ OLDEST := redis==5.0.1 msgpack==1.2.4 click==8.1
 OLDEST_WARNINGS := -W ignore:unclosed:ResourceWarning
 OLDEST_TESTS := tests/broker tests/cli tests/system/test_topologies.py
 
-.PHONY: help demo test oldest check docs clean
+EXAMPLES := 1000
+
+.PHONY: help demo test model oldest check docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,9 @@ demo: $(INSTALLED) ## run real work on two workers, steer it, and kill one of th
 
 test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+model: $(INSTALLED) ## compare the protocol with its model for long; EXAMPLES=5000, CONTROLS=1 with each safety taken out
+	@TASKPY_MODEL_EXAMPLES=$(EXAMPLES) $(if $(CONTROLS),TASKPY_MODEL_CONTROLS=1) $(BIN)/python -m pytest -q tests/model $(ARGS)
 
 oldest: .venv/oldest/installed ## run what meets them with the oldest redis-py, msgpack and click
 	@.venv/oldest/bin/python -m pytest -q -p no:cacheprovider $(OLDEST_WARNINGS) $(OLDEST_TESTS) $(ARGS)

@@ -1,7 +1,6 @@
 """Calls every verb of the protocol in any order, on a server and on the model, and compares both after each step."""
 
 import copy
-import dataclasses
 import time
 import uuid
 from typing import Any
@@ -273,7 +272,9 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(0, 3), ahead=st.integers(0, 1),
           state=st.booleans(), messages=bodies, acknowledge=st.booleans())  # fmt: skip
-    def mark(self, n: int, skip: int, upto: int, ahead: int, state: bool, messages: list[bytes], acknowledge: bool) -> None:
+    def mark(
+        self, n: int, skip: int, upto: int, ahead: int, state: bool, messages: list[bytes], acknowledge: bool
+    ) -> None:
         id, token = self._attempt(n)
         task = self._task(id)
         given: dict[str, Any] = {"sent": task.sent, "messages": messages}
@@ -432,7 +433,7 @@ class RealServerMachine(ProtocolMachine):
 
 def for_model(verb: str, given: dict[str, Any]) -> dict[str, Any]:
     """The arguments of an op as the model takes them."""
-    given = {name: value for name, value in given.items() if name not in {"lease"}}
+    given = {name: value for name, value in given.items() if name != "lease"}
     match verb:
         case "mark":
             done = given.pop("acknowledged", None) or Taken()

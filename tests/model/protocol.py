@@ -406,7 +406,8 @@ class World:
                 answers.append(True)
             else:
                 answers.append(bool(task and task.token == token and task.state in FINAL))  # ended so before
-                self._unhold(id, token)
+                if not task or task.state != "queued":  # else a failover has lost its start: it stays claimed
+                    self._unhold(id, token)
         return answers
 
     def giveback(self, id: str, token: str, why: str, error: bytes, delay: float, **_: Any) -> bool:

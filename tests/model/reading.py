@@ -85,4 +85,3 @@ def parts(world: World) -> dict[str, Any]:
         "dead": world.dead,
         "graves": world.graves,
     }
-
