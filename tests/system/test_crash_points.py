@@ -178,13 +178,14 @@ def served(module_fleet):
 def die_in_a_client(fleet, folder, point, code, *arguments):
     """Run a client that dies; what it had said."""
     doomed = Doomed(folder, point)
+    program = "import sys, taskpy\nclient = taskpy.Client(sys.argv[1], namespace=sys.argv[2])\n" + code
     ran = subprocess.run(
-        [sys.executable, "-c", "import sys, taskpy\nclient = taskpy.Client(sys.argv[1], namespace=sys.argv[2])\n" + code]
-        + [fleet.url, fleet.namespace, *arguments],
+        [sys.executable, "-c", program, fleet.url, fleet.namespace, *arguments],
         env=environment(**doomed.env),
         stdout=subprocess.PIPE,
         text=True,
         timeout=30,
+        check=False,
     )
     assert ran.returncode == -signal.SIGKILL
     return ran.stdout.strip()
