@@ -20,6 +20,7 @@ OLDEST := redis==5.0.1 msgpack==1.2.4 click==8.1
 OLDEST_WARNINGS := -W ignore:unclosed:ResourceWarning
 OLDEST_TESTS := tests/broker tests/cli tests/system/test_topologies.py
 
+EXAMPLES := 1000
 # How long `make fuzz` runs in all, and which targets; none means all of them.
 SECONDS := 60
 TARGETS :=
@@ -34,6 +35,9 @@ demo: $(INSTALLED) ## run real work on two workers, steer it, and kill one of th
 
 test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+model: $(INSTALLED) ## compare the protocol with its model for long; EXAMPLES=5000, CONTROLS=1 with each safety taken out
+	@TASKPY_MODEL_EXAMPLES=$(EXAMPLES) $(if $(CONTROLS),TASKPY_MODEL_CONTROLS=1) $(BIN)/python -m pytest -q tests/model $(ARGS)
 
 chaos: $(INSTALLED) ## break everything at random for SECONDS=60; SEED= repeats, CONTROL= takes a safety out
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) \

@@ -24,7 +24,8 @@ for n = 1, (#KEYS - 2) / 5 do
     answers[n] = 1
   else
     answers[n] = current == token and state ~= 'queued' and 1 or 0 -- an ended task keeps its token
-    unhold(held, id, token, state, current)
+    -- queued under this very claim: a failover has lost its start. It stays claimed, and is given back as lost track of
+    if state ~= 'queued' then unhold(held, id, token, state, current) end
   end
 end
 return answers

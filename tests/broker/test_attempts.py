@@ -297,3 +297,15 @@ def test_the_list_of_events_is_bounded(rig):
     assert len(events) == 100
     assert (events[0].word, events[0].time, events[0].detail) == ("old", 0.001, "")
     assert (events[-1].word, events[-1].detail) == ("stop", "enough")
+
+
+def test_an_end_after_a_failover_that_lost_the_start_does_not_lose_the_task(rig):
+    token = rig.running()
+    rig.raw.hset(rig.keys.task("a"), "st", "queued")
+    rig.raw.hdel(rig.keys.task("a"), "tok", "att", "started")
+
+    assert rig.settle_one("a", token) is False
+
+    assert rig.held().tokens == {"a": token}, "queued, and nowhere: nobody would ever run it"
+    assert rig.giveback(token=token, why="drop") is True
+    assert rig.queued(count=9) == ["a"]

@@ -68,10 +68,10 @@ CONTROLS = {
         recovers.test_after_an_outage_every_worker_gets_one_lease_to_be_heard,
     ),
     "a clean-up does not look at the token": (
-        "settle",
+        "giveback",
         "redis.call('HGET', held, id) == token",
         "true",
-        lambda rig: attempts.test_a_late_end_does_not_touch_a_newer_claim_that_has_not_started(rig, "settle"),
+        lambda rig: attempts.test_a_late_end_does_not_touch_a_newer_claim_that_has_not_started(rig, "giveback"),
     ),
     "recover does not look at the mark of death": (
         "recover",

@@ -1,0 +1,151 @@
+"""Each verb over a network that fails under it: the keys look as after one undisturbed call, and it does not hang."""
+
+import asyncio
+import logging
+import re
+import time
+
+import pytest
+
+from taskpy import ops
+from taskpy.address import Address
+from taskpy.broker import Broker
+from taskpy.broker_aio import AsyncBroker
+from taskpy.connection import SHORTEST_SECONDS, AsyncConnections, Connections
+from taskpy.spec import State
+from taskpy.taken import Taken
+from tests.broker.conftest import Rig
+from tests.system.faulty import MODES, FaultyProxy
+
+#: Each call fails so often; those that are given up for their silence take longer.
+FAULTS = dict.fromkeys(MODES, 2) | {"delay": 1, "black-hole": 1, "half-open": 1}
+#: No call may take longer; those that fail most slowly take a few tenths of a second.
+DEADLINE_SECONDS = 10.0
+#: What Redis writes from its clock differs between two runs; and a question that is repeated is one more.
+CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked"}
+#: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
+ANSWER_ONCE = {"submit", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
+
+
+def ripe(rig):
+    rig.raw.zadd(rig.keys.later(), {"late": 1})
+
+
+#: One life of a few tasks, in which every verb of clients and workers has something to do.
+STEPS = [
+    ("agree", {"version": 1, "lease": 15.0}),
+    ("submit", {"id": "a", "messages": [b"first"]}),
+    *[("submit", {"id": id}) for id in ("b", "c", "d", "e")],
+    ("submit", {"id": "late", "delay": 60.0}),
+    ("locate", {"id": "a"}),
+    ("join", {"info": b"info"}),
+    ("renew", {"info": b"more"}),
+    ("due", {}),
+    ("claim", {"count": 2}),
+    ("start", {"ids": ["a", "b"]}),
+    ("held", {}),
+    ("send", {"id": "a", "sender": "s", "number": 1, "body": b"second"}),
+    ("fetch", {"id": "a", "skip": 0, "count": 9}),
+    (
+        "mark",
+        {"token": "w1.1", "number": 1, "acknowledged": Taken(1), "state": b"s", "sent": 0, "messages": [b"m"] * 2},
+    ),
+    ("mark", {"token": "w1.1", "sent": 2, "messages": [b"n"]}),
+    ("receive", {"id": "a", "index": 0, "count": 9}),
+    ("report", {"token": "w1.1", "number": 1, "progress": b"p", "lines": [b"l"] * 2}),
+    ("reported", {"id": "a", "index": 0, "count": 9}),
+    ("inquire", {"id": "a"}),
+    ("seen", {"token": "w1.1", "question": 1, "taken": Taken(2)}),
+    ("receipt", {"id": "a"}),
+    ("adopt", {"token": "w1.1", "restarts": 0, "keep": 99.0}),
+    ("stop", {"id": "b", "reason": "enough", "follows": "kill", "grace": 60.0}),
+    ("heartbeat", {"tasks": [("a", "w1.1"), ("b", "w1.1")]}),
+    ("settle", {"endings": [ops.Ending("b", "q", "w1.1", State.FAILED, b"oops")]}),
+    ("take", {"id": "e", "number": 2, "restarts": 1}),
+    ("giveback", {"id": "e", "token": "w1.2", "why": "retry", "error": b"again"}),
+    ("pause", {"queue": "q"}),
+    ("resume", {"queue": "q"}),
+    ("purge", {"ids": ["c"]}),
+    ("ring", {}),
+    (ripe, {}),
+    ("promote", {"id": "late"}),
+    ("revive", {"id": "b", "new_id": "b2"}),
+    ("claim", {"number": 3}),
+    ("start", {"number": 3, "ids": ["late"]}),
+    ("settle", {"endings": [ops.Ending("late", "q", "w1.3", State.FAILED, b"oops")]}),
+    ("forget", {"ids": ["late"]}),
+    ("lose", {"sure": True}),
+    ("recover", {"id": "a"}),
+    ("lose", {"sure": True}),
+    ("status", {"id": "a"}),
+]
+
+
+def stored(rig):
+    """The whole namespace, without clocks."""
+    return {key.partition(":")[2]: timeless(key.partition(":")[2], value) for key, value in rig.everything().items()}
+
+
+def timeless(name, value):
+    """What is compared of one key."""
+    if name.endswith(":events"):
+        return [line.split()[1:] for line in value]
+    if name == "paused":
+        return list(value)
+    if name in {"later", "dead"}:
+        return [id for id, _ in value]
+    if isinstance(value, dict):
+        return {field: held for field, held in value.items() if field not in CLOCKS}
+    return value
+
+
+def do(rig, verb, given):
+    if callable(verb):
+        return verb(rig)
+    answer = getattr(rig, verb)(**given)
+    return None if verb in ANSWER_ONCE else re.sub(r"grace=[0-9.]+", "", repr(answer))  # it has become less
+
+
+@pytest.fixture
+def proxy(server):
+    made = FaultyProxy(server, delay=3 * SHORTEST_SECONDS)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def over_the_network(request, proxy, sync_rig):
+    """A rig that speaks through the proxy; each try is given up early."""
+    address = Address(proxy.url, "test")
+    if request.param == "sync":
+        broker = Broker(Connections(address, timeout=SHORTEST_SECONDS), timeout=DEADLINE_SECONDS)
+        yield Rig(broker.run, sync_rig.raw, guard=False)
+        broker.close()
+        return
+    with asyncio.Runner() as runner:
+        twin = AsyncBroker(AsyncConnections(address, timeout=SHORTEST_SECONDS), timeout=DEADLINE_SECONDS)
+        yield Rig(lambda op: runner.run(twin.run(op)), sync_rig.raw, guard=False)
+        runner.run(twin.close())
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("sync_rig", ["sync-real"], indirect=True)
+def test_a_call_whose_network_fails_has_the_effect_of_one(sync_rig, over_the_network, proxy, mode, caplog):
+    caplog.set_level(logging.INFO, logger="taskpy.broker")
+    for verb, given in STEPS:
+        expected = do(sync_rig, verb, given)
+        caplog.clear()
+        if not callable(verb):
+            op = over_the_network.op(verb, **given)
+            proxy.order(mode, op.script.name if op.script else op.command[0], FAULTS[mode])
+        before, began = proxy.faults, time.monotonic()
+
+        answer = do(over_the_network, verb, given)
+
+        assert time.monotonic() - began < DEADLINE_SECONDS, f"{verb} hangs"
+        assert answer == expected, verb
+        assert stored(over_the_network) == stored(sync_rig), verb
+        if not callable(verb):
+            assert proxy.faults - before == FAULTS[mode], f"{verb} was not disturbed"
+            said = [record.message.partition(":")[0] for record in caplog.records]
+            assert said == ["redis does not answer, trying again", "redis answers again"], verb

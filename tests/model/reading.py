@@ -1,0 +1,87 @@
+"""Reads a namespace of Redis as the model sees it: the same classes, without clocks."""
+
+from typing import Any
+
+from tests.model.protocol import Task, Worker, World
+
+#: A time that has come, one that will not come in a test, and how far moments of a stop lie apart, in ms.
+PAST, FAR, STEP = 1, 10**13, 10**6
+
+TEXT = {"q": "queue", "st": "state", "tok": "token", "ibx": "beyond", "seen": "seen", "then": "follows"}
+TEXT |= {"origin": "origin", "heir": "heir"}
+COUNTS = {"mc": "restarts", "att": "attempts", "ret": "retries", "unk": "unknowns", "crash": "lost"}
+COUNTS |= {"cb": "lost_before", "in": "received", "ib": "acknowledged", "ck": "marks", "on": "sent"}
+COUNTS |= {"asked": "asked", "lg": "logged"}
+BYTES = {"cp": "checkpoint", "pr": "progress", "res": "result", "exc": "error"}
+#: The spec never changes, and clocks are not compared.
+IGNORED = {"name", "spec", "keep", "submitted", "started", "ended", "by"}
+
+
+def task_of(fields: dict[str, bytes], inbox: list[bytes], outbox: list[bytes], events: list[bytes], now: int) -> Task:
+    """One task, from its hash and its lists."""
+    task = Task(inbox=inbox, outbox=outbox, events=[line.split()[1].decode() for line in events])
+    for name, value in fields.items():
+        if name in TEXT:
+            setattr(task, TEXT[name], value.decode())
+        elif name in COUNTS:
+            setattr(task, COUNTS[name], int(value))
+        elif name in BYTES:
+            setattr(task, BYTES[name], value)
+        elif name == "stop":
+            task.stop = (value.decode(), fields.get("by", b"").decode())
+        elif name == "until":
+            task.within = round((float(value) - now) / STEP) * STEP / 1000
+        elif name == "rp":
+            token, _, number = value.decode().rpartition(" ")
+            task.reported = (token, int(number))
+        elif name.startswith("l:"):
+            task.lines[int(name[2:])] = value
+        elif name.startswith("s:"):
+            task.senders[name[2:]] = tuple(map(int, value.split()))  # type: ignore[assignment]
+        else:
+            assert name in IGNORED, f"the model does not know the field {name}"
+    return task
+
+
+def world_of(rig: Any, now: int) -> World:
+    """All of a namespace; `now` is the moment from which times count, in ms."""
+    prefix, world = f"{{{rig.keys.namespace}}}:", World()
+    found = {key.removeprefix(prefix): value for key, value in rig.everything().items()}
+    leases = dict(rig.raw.zrange(rig.keys.lease(), 0, -1, withscores=True))
+    for key, value in found.items():
+        kind, _, name = key.partition(":")
+        if kind == "t" and ":" not in name:
+            fields = {k.decode(): v for k, v in value.items()}
+            lists = [found.get(f"{key}:{part}", []) for part in ("in", "out", "events")]
+            world.tasks[name] = task_of(fields, *lists, now)
+        elif kind in {"q", "recent"}:
+            {"q": world.queues, "recent": world.recent}[kind][name] = [id.decode() for id in value]
+        elif kind == "bell":
+            assert len(value) == 1, f"{len(value)} rings wait"
+            world.bells.add(name)
+        elif kind == "held":
+            score, held = leases.pop(name.encode()), {k.decode(): v.decode() for k, v in value.items()}
+            lease = "lost" if score == 0 else "over" if score == PAST else "fresh"
+            world.workers[name] = Worker(lease, int(held.pop("#")), held)
+        elif kind == "w" and value == b"dead":
+            world.graves.add(name)
+    assert not leases, f"these have a lease and are not known: {leases}"
+    world.paused = {queue.decode() for queue in found.get("paused", {})}
+    world.later = {id.decode(): "ripe" if score == PAST else "waits" for id, score in found.get("later", [])}
+    world.dead = {id.decode() for id, _ in found.get("dead", [])}
+    return world
+
+
+def parts(world: World) -> dict[str, Any]:
+    """What is compared of a world."""
+    return {
+        **{f"task {id}": task for id, task in world.tasks.items()},
+        **{f"worker {wid}": worker for wid, worker in world.workers.items()},
+        "queues": {queue: ids for queue, ids in world.queues.items() if ids},
+        "recent": {queue: ids for queue, ids in world.recent.items() if ids},
+        "bells": world.bells,
+        "paused": world.paused,
+        "later": world.later,
+        "dead": world.dead,
+        "graves": world.graves,
+    }
