@@ -10,8 +10,8 @@ local state, token, last, received, acknowledged =
   unpack(redis.call('HMGET', task, 'st', 'tok', last_of, 'in', 'ib'))
 if not state then return 'unknown' end
 local counted, known_as = string.match(last or '', '^(%d+) (%d+)$')
-if tonumber(counted or 0) >= tonumber(number) then return tonumber(known_as) end -- accepted before; also when the task has ended since
-if state ~= 'queued' and state ~= 'running' then return state end
+if tonumber(counted or 0) >= tonumber(number) then return tonumber(known_as) end -- accepted before
+if state ~= 'queued' and state ~= 'running' then return state end -- only now: a message that arrived has arrived
 received = tonumber(received or 0)
 if received - (acknowledged or 0) >= tonumber(limit) then return 'full' end
 redis.call('HSET', task, last_of, number .. ' ' .. received + 1, 'in', received + 1)

@@ -1,5 +1,6 @@
 """The worker's first process: starts the children, replaces those that die, passes on signals. Runs no user code."""
 
+import contextlib
 import logging
 import multiprocessing.connection
 import signal
@@ -132,6 +133,15 @@ class Supervisor:
             child.await_end()
             return
         child.heard()
+        self._note(child, frame)
+
+    def _hear_rest(self, child: Supervised) -> None:
+        """Hear what a child said before it ended: that it retires, say, which is no death."""
+        with contextlib.suppress(EOFError, OSError):
+            while child.pipe.poll():
+                self._note(child, wire.loads(child.pipe.recv_bytes()))
+
+    def _note(self, child: Supervised, frame: Any) -> None:
         match frame:
             case ("ready", tasks):
                 self._keeper.introduce(child, tasks, lambda: self._announce(tasks))
@@ -169,6 +179,7 @@ class Supervisor:
 
     def _bury_dead(self) -> None:
         for child in [child for child in self._children if child.process.poll() is not None]:
+            self._hear_rest(child)
             self._children.remove(child)
             child.pipe.close()
             if child.wid is not None:
