@@ -195,9 +195,11 @@ def checked(client, tasks, facts, claim):
 @pytest.fixture
 def ended(client):
     """Two packages that were indexed, and one task that was stopped, with the facts about them."""
-    tasks = {name: client.submit(demo_tasks.index_package, name) for name in ("json", "wsgiref")}
+    tasks = {name: client.task(demo_tasks.index_package, name) for name in ("json", "wsgiref")}
+    tasks["json"].send({"only": "lock"})  # before the start: it ends soon
+    for task in tasks.values():
+        task.start()
     tasks["html"] = client.options(queue="unserved").of(demo_tasks.index_package).submit("html")
-    tasks["json"].send({"only": "lock"})
     tasks["html"].stop()
     for task in tasks.values():
         task.wait(30)
