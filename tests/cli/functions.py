@@ -43,6 +43,16 @@ def held(t):
     GATE.wait(30)
 
 
+@task(name="cli.deaf")
+def deaf(t):
+    """Goes on whatever is raised, until the gate opens."""
+    while not GATE.is_set():
+        try:
+            GATE.wait(30)
+        except BaseException:
+            continue
+
+
 @task(name="cli.obedient")
 def obedient(t):
     """Sends back what it receives; a stop ends it."""

@@ -208,7 +208,7 @@ def test_who_asked_for_a_stop_and_what_follows(cli, working):
 
 
 def test_that_it_was_raised_is_told(cli, working):
-    task = working.client.submit("cli.held")
+    task = working.client.submit("cli.deaf")
     task.wait_begun(5)
     task.stop(join=False, grace=0, then="raise")
 
