@@ -99,4 +99,4 @@ def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed():
     [tested] = re.findall(r"^OLDEST := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     assert set(tested.split()) == allowed
-    assert "make oldest\n" in (ROOT / ".ci" / "run").read_text()
+    assert re.search(r"^make oldest\b", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
