@@ -8,6 +8,8 @@ from taskpy import errors
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
+#: What `start` says of a task that has not taken any message.
+_NOTHING_TAKEN = b"0 "
 #: A grace time from here on is none: what waits for it could not count so far.
 LONGEST_SECONDS = 1e11
 
@@ -71,7 +73,7 @@ def wish_of(said: bytes) -> Wish | None:
     return Wish(StopReason(reason, "" if by == "-" else by), known, grace)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Started:
     """An attempt that begins. `wish`: it was asked to stop already. `lost` counts the workers it has outlived.
 
@@ -106,7 +108,8 @@ class Started:
         try:
             attempt, retries, unknowns, lost, acknowledgements, received, sent = map(_count, counts)
             heard = wish_of(wish)
-            Taken.load(text(acknowledged))
+            if acknowledged != _NOTHING_TAKEN:
+                Taken.load(text(acknowledged))
         except (errors.Malformed, TypeError, ValueError):
             return cls(id, token, text(queue), b"", 0, 0, 0, 0, "0", 0, 0, 0, None, None)
         return cls(

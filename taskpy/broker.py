@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import redis
 
@@ -90,7 +90,7 @@ class Broker:
         """
         asked = time.monotonic()
         try:
-            reply = self._connections.blocking.execute_command("BRPOP", *keys, min(seconds, BLOCK_SECONDS))
+            reply = self._connections.block(["BRPOP", *keys, min(seconds, BLOCK_SECONDS)])
         except Exception as error:  # redis-py raises many kinds; the ones that pass are an outage
             if not outage.is_passing(error):
                 raise outage.translated(error, self.server) from error
@@ -137,32 +137,26 @@ class Broker:
             return self._sent(op)
 
     def _sent(self, op: Op[Any]) -> Any:
-        client = self._connections.commands
+        call = self._connections.call
         if op.script is None:
-            return client.execute_command(*op.command)
+            return call(op.command)
         try:
-            return client.execute_command(*op.wire)
+            return call(op.wire)
         except redis.exceptions.NoScriptError:
-            client.execute_command("SCRIPT LOAD", op.script.source)
-            return client.execute_command(*op.wire)
+            call(("SCRIPT LOAD", op.script.source))
+            return call(op.wire)
 
     def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
         if self._connections.address.is_cluster:  # redis-py has no scripts in a Cluster's pipeline
             return [self._send(op) for op in ops]
         with self._connections.slots:
-            replies = self._pipelined(ops)
+            commands = [op.wire for op in ops]
+            replies = self._connections.call_many(commands)
             if missing := unknown_scripts(ops, replies):
-                for source in missing:
-                    self._connections.commands.execute_command("SCRIPT LOAD", source)
-                replies = self._pipelined(ops)
+                self._connections.call_many([("SCRIPT LOAD", source) for source in missing])
+                replies = self._connections.call_many(commands)
         raise_first(replies)
         return replies
-
-    def _pipelined(self, ops: Sequence[Op[Any]]) -> list[Any]:
-        pipeline = self._connections.commands.pipeline(transaction=False)
-        for op in ops:
-            pipeline.execute_command(*op.wire)
-        return cast("list[Any]", pipeline.execute(raise_on_error=False))
 
 
 def outage_name(connections: Any) -> str:

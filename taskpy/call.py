@@ -4,7 +4,8 @@ import contextlib
 import inspect
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, Self, cast
 
 from taskpy import errors, logs
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
@@ -19,28 +20,29 @@ Around = Callable[[Any], contextlib.AbstractContextManager[Any]]
 
 def is_async(function: Function) -> bool:
     """Whether the function is an `async def`, with or without `yield`."""
-    called = getattr(function, "__call__", None)  # noqa: B004 - an object may have such a __call__
-    return any(map(inspect.iscoroutinefunction, (function, called))) or _is_async_stream(function)
+    return _form_of(function).is_async
 
 
 def check_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise `BadArguments` when the function cannot be called with its task and these arguments."""
-    signature = _signature(function)
-    if signature is None or _takes_task_alone(signature):
+    form = _form_of(function)
+    shape = (len(args), *kwargs)
+    if form.signature is None or form.takes_task_alone or shape in form.fitting:
         return
     try:
-        signature.bind(None, *args, **kwargs)
+        form.signature.bind(None, *args, **kwargs)
     except TypeError as error:
         name = getattr(function, "__qualname__", repr(function))
         raise errors.BadArguments(
-            f"{name}{signature} cannot be called with its task and {_shown(args, kwargs)}: {error}"
+            f"{name}{form.signature} cannot be called with its task and {_shown(args, kwargs)}: {error}"
         ) from None
+    if len(form.fitting) < FITTING_LIMIT:
+        form.fitting.add(shape)
 
 
 def invoke(function: Function, task: Any) -> Any:
     """Call the function with its task, and with the task's arguments when its signature takes them."""
-    signature = _signature(function)
-    if signature is not None and _takes_task_alone(signature):
+    if _form_of(function).takes_task_alone:
         return function(task)
     return function(task, *task.args, **task.kwargs)
 
@@ -60,7 +62,7 @@ def run(
     try:
         with interrupt, logs.captured(task), around(task):
             value = invoke(function, task)
-            return Outcome(Verdict.SUCCEEDED, _streamed(value, task) if _is_stream(function) else value)
+            return Outcome(Verdict.SUCCEEDED, _streamed(value, task) if _form_of(function).is_stream else value)
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         interrupt.close()
         return outcome_of(error)
@@ -83,20 +85,12 @@ async def run_async(
         interrupt.enter()
         with logs.captured(task), around(task):
             value = invoke(function, task)
-            work = _streamed_async(value, task) if _is_async_stream(function) else value
+            work = _streamed_async(value, task) if _form_of(function).is_async_stream else value
             return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", work))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         struck = interrupt.struck and type(error).__name__ == "CancelledError"
         return Outcome(Verdict.STOPPED) if struck else outcome_of(error)
     return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
-
-
-def _is_stream(function: Function) -> bool:
-    return inspect.isgeneratorfunction(function)
-
-
-def _is_async_stream(function: Function) -> bool:
-    return inspect.isasyncgenfunction(function)
 
 
 def _streamed(generator: Generator[Any, None, Any], task: Any) -> Any:
@@ -147,18 +141,48 @@ def outcome_of(error: BaseException) -> Outcome:
     return Outcome(Verdict.FAILED, error=error)
 
 
-#: Signatures are slow to find. Weak keys: a closure must not live on because it was a task once.
-_signatures: "weakref.WeakKeyDictionary[Function, inspect.Signature | None]" = weakref.WeakKeyDictionary()
+#: How many ways of calling a function are remembered.
+FITTING_LIMIT = 100
 
 
-def _signature(function: Function) -> inspect.Signature | None:
-    try:
-        return _signatures[function]
-    except (KeyError, TypeError):  # not seen yet; or it cannot be a key, and is looked at each time
+@dataclass(slots=True)
+class _Form:
+    """What a function looks like from outside, and ways of calling it that fit: numbers of arguments, and keywords."""
+
+    signature: inspect.Signature | None
+    takes_task_alone: bool
+    is_async: bool
+    is_stream: bool
+    is_async_stream: bool
+    fitting: set[tuple[Any, ...]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, function: Function) -> Self:
+        """Look at a function."""
         signature = _found_signature(function)
+        called = getattr(function, "__call__", None)  # noqa: B004 - an object may have such a __call__
+        streams = inspect.isasyncgenfunction(function)
+        return cls(
+            signature,
+            takes_task_alone=signature is not None and _takes_task_alone(signature),
+            is_async=streams or any(map(inspect.iscoroutinefunction, (function, called))),
+            is_stream=inspect.isgeneratorfunction(function),
+            is_async_stream=streams,
+        )
+
+
+#: To look is slow. Weak keys: a closure must not live on because it was a task once.
+_forms: "weakref.WeakKeyDictionary[Function, _Form]" = weakref.WeakKeyDictionary()
+
+
+def _form_of(function: Function) -> _Form:
+    try:
+        return _forms[function]
+    except (KeyError, TypeError):  # not seen yet; or it cannot be a key, and is looked at each time
+        form = _Form.of(function)
     with contextlib.suppress(TypeError):
-        _signatures[function] = signature
-    return signature
+        _forms[function] = form
+    return form
 
 
 def _found_signature(function: Function) -> inspect.Signature | None:

@@ -13,7 +13,7 @@ from taskpy import errors, values, wire
 from taskpy.failure import RemoteTraceback, dump_exception, load_exception, register_exception
 from taskpy.reported import dump_line, dump_progress, load_line, load_progress
 from taskpy.retry import Backoff
-from taskpy.spec import MISSING, Options, TaskSpec, checked_id, checked_name
+from taskpy.spec import MISSING, NO_OPTIONS, Options, TaskSpec, checked_id, checked_name
 from taskpy.values import register_type
 from taskpy.wire import EXCEPTION_LIMIT, MESSAGE_LIMIT, RESULT_LIMIT, SPEC_LIMIT, STATE_LIMIT, VERSION, dumps, loads
 
@@ -104,6 +104,8 @@ def load_spec(data: bytes) -> TaskSpec:
 
 
 def _given(options: Options) -> dict[str, Any]:
+    if options is NO_OPTIONS:
+        return {}
     given = options.given()
     if isinstance(options.backoff, Backoff):
         given["backoff"] = asdict(options.backoff)
@@ -112,6 +114,8 @@ def _given(options: Options) -> dict[str, Any]:
 
 def _options(fields: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     # The second part is what a newer taskpy knows of: not for us, but to be written again.
+    if not fields:
+        return NO_OPTIONS, fields
     given = {
         name: wire.take(fields, name, f"options[{name!r}]", *kinds)
         for name, kinds in _OPTIONS.items()

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import Any, cast
 
 from taskpy import errors
 from taskpy.address import Address
+from taskpy.links import Links
 from taskpy.topology import Redis, async_client, sync_client
 
 __all__ = ["BLOCK_SECONDS", "AsyncConnections", "Connections", "Redis"]
@@ -35,6 +37,30 @@ class Connections:
         self.slots = threading.BoundedSemaphore(commands)
         self.commands = redis or sync_client(address, seconds)
         self.blocking = redis or sync_client(address, seconds, block=BLOCK_SECONDS)
+        self._links = self._made_links(self.commands)
+        self._blocking_links = self._made_links(self.blocking)
+
+    def call(self, command: Sequence[Any]) -> Any:
+        """Send one command; its reply. An error reply is raised."""
+        return self._links.call(command) if self._links else self.commands.execute_command(*command)
+
+    def call_many(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands in one go; their replies in order, error replies among them as exceptions."""
+        if self._links:
+            return self._links.call_many(commands)
+        pipeline = self.commands.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return cast("list[Any]", pipeline.execute(raise_on_error=False))
+
+    def block(self, command: Sequence[Any]) -> Any:
+        """Send a command that waits on the server, for at most `BLOCK_SECONDS`; its reply."""
+        return self._blocking_links.call(command) if self._blocking_links else self.blocking.execute_command(*command)
+
+    def _made_links(self, client: Any) -> Links | None:
+        # Whose client it is may have given it a pool, or hooks, of their own; and fakeredis, and a Cluster, have none.
+        own = self._own and not self.address.in_memory and not self.address.is_cluster
+        return Links(client.connection_pool) if own else None
 
     def rejoin(self) -> None:
         """Start a local server again that died: nobody else would. Any other server has its own keepers."""
@@ -42,6 +68,9 @@ class Connections:
 
     def close(self) -> None:
         """Close the connections that taskpy opened; an injected client stays open."""
+        for links in (self._links, self._blocking_links):
+            if links:
+                links.close()
         if self._own:
             for client in (self.commands, self.blocking):
                 client.close()

@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from taskpy import call
@@ -28,10 +27,27 @@ class EventLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = threading.Event()
         self._pid = 0
+        self._thread: threading.Thread | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, coroutine: Coroutine[Any, Any, T], done: Callable[[Future[T]], None]) -> None:
-        """Run the coroutine on the loop; `done` is called with its future at the end, on the loop's thread."""
-        asyncio.run_coroutine_threadsafe(coroutine, self._running()).add_done_callback(done)
+    def spawn(self, coroutine: Coroutine[Any, Any, T], done: Callable[["asyncio.Task[T]"], None]) -> None:
+        """Run the coroutine on the loop; `done` is called with its asyncio task at the end, on the loop's thread."""
+        self.call(lambda: self.begin(coroutine, done))
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call this on the loop's thread, soon; where that is this thread, at once."""
+        loop = self._running()
+        if self._thread is threading.current_thread():
+            function()
+        else:
+            loop.call_soon_threadsafe(function)
+
+    def begin(self, coroutine: Coroutine[Any, Any, T], done: Callable[["asyncio.Task[T]"], None]) -> None:
+        """As `spawn`, from the loop's own thread."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)  # the loop itself would let it be collected as garbage
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(done)
 
     def pending(self) -> "set[asyncio.Task[Any]]":
         """What runs on the loop now."""
@@ -56,16 +72,27 @@ class EventLoop:
         with self._lock:
             # A forked child inherits the loop but not the thread that runs it.
             if self._loop is None or self._loop.is_closed() or self._pid != os.getpid():
-                self._loop = asyncio.new_event_loop()
+                self._loop = _new_loop()
                 self._pid = os.getpid()
                 arguments = (self._loop, self._closing)
-                threading.Thread(target=_run, args=arguments, name=self._name, daemon=True).start()
+                self._thread = threading.Thread(target=_run, args=arguments, name=self._name, daemon=True)
+                self._thread.start()
             return self._loop
 
 
-def outcome_in(future: Future[Outcome]) -> Outcome:
+def outcome_in(task: "asyncio.Task[Outcome]") -> Outcome:
     """What came of a task's coroutine; one that was cancelled before its first step had no chance to say it."""
-    return call.outcome_of(asyncio.CancelledError()) if future.cancelled() else future.result()
+    return call.outcome_of(asyncio.CancelledError()) if task.cancelled() else task.result()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """A loop of uvloop where that is installed, which is faster; else the standard library's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
 
 
 def _run(loop: asyncio.AbstractEventLoop, closing: threading.Event) -> None:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 Perform = Callable[[flow.Step], Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Run:
     """One start of a task's function: which task, with what, the how-manieth, and by whom it may be taken over.
 

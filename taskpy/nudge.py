@@ -15,12 +15,13 @@ class Nudge:
     Read `count`, look at what you wait for, then `wait(seen)`: a nudge given in between is not missed.
     """
 
-    __slots__ = ("_condition", "_count", "_followers", "_wakers")
+    __slots__ = ("_count", "_followers", "_lock", "_wakers")
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        # A lock and no condition: each running task has a few of these, and most are never waited for.
+        self._lock = threading.RLock()  # what is collected as garbage meanwhile may give a nudge
         self._count = 0
-        self._wakers: set[Callable[[], None]] = set()
+        self._wakers: set[Callable[[], object]] = set()
         self._followers: set[Callable[[], None]] = set()
 
     @property
@@ -30,9 +31,10 @@ class Nudge:
 
     def give(self) -> None:
         """Wake all who wait, in threads and on event loops."""
-        with self._condition:
+        with self._lock:
             self._count += 1
-            self._condition.notify_all()
+            if not (self._wakers or self._followers):
+                return
             wakers, self._wakers = self._wakers, set()
             followers = list(self._followers)
         for wake in wakers:
@@ -42,19 +44,28 @@ class Nudge:
 
     def follow(self, tell: Callable[[], None]) -> None:
         """Call `tell` at each nudge from now on, in the thread that gives it."""
-        with self._condition:
+        with self._lock:
             self._followers.add(tell)
 
     def unfollow(self, tell: Callable[[], None]) -> None:
         """Call it no more."""
-        with self._condition:
+        with self._lock:
             self._followers.discard(tell)
 
     def wait(self, seen: int, seconds: float | None = None) -> bool:
         """Wait until the count is no longer `seen`, at most so many seconds; False when time ran out."""
-        seconds = None if seconds is None else min(seconds, _LONGEST_SECONDS)
-        with self._condition:
-            return self._condition.wait_for(lambda: self._count != seen, seconds)
+        given = threading.Lock()
+        given.acquire()
+        wake = given.release
+        with self._lock:
+            if self._count != seen:
+                return True
+            self._wakers.add(wake)
+        if given.acquire(timeout=-1 if seconds is None else min(max(seconds, 0.0), _LONGEST_SECONDS)):
+            return True
+        with self._lock:
+            self._wakers.discard(wake)
+            return self._count != seen
 
     async def wait_async(self, seen: int, seconds: float | None = None) -> bool:
         """The twin of `wait` for a coroutine: the event loop goes on."""
@@ -66,7 +77,7 @@ class Nudge:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_give, given)
 
-        with self._condition:
+        with self._lock:
             if self._count != seen:
                 return True
             self._wakers.add(wake)
@@ -76,7 +87,7 @@ class Nudge:
         except TimeoutError:
             return False
         finally:
-            with self._condition:
+            with self._lock:
                 self._wakers.discard(wake)
         return True
 
@@ -99,7 +110,7 @@ class Gathered(Nudge):
 
     def take(self) -> list[Hashable]:
         """The names of those that spoke since this was last asked, in the order in which they spoke last."""
-        with self._condition:
+        with self._lock:
             spoke, self._spoke = self._spoke, {}
         return list(spoke)
 
@@ -110,7 +121,7 @@ class Gathered(Nudge):
             nudge.unfollow(tell)
 
     def _hear(self, name: Hashable) -> None:
-        with self._condition:
+        with self._lock:
             self._spoke.pop(name, None)  # so that the last to speak stands last
             self._spoke[name] = None
         self.give()

@@ -12,7 +12,7 @@ from taskpy.line_redis import RedisLine
 from taskpy.listed import Snapshot
 from taskpy.reported import Progress
 from taskpy.space import Space
-from taskpy.spec import MISSING, Options, TaskSpec
+from taskpy.spec import MISSING, NO_OPTIONS, Options, TaskSpec
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -33,10 +33,10 @@ P = ParamSpec("P")
 def spec_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Options, prev: Any) -> TaskSpec:
     """The spec of a function or of a name; raises `BadArguments` where the function is known and does not take them."""
     if isinstance(func, str):
-        name, defaults = spec.checked_name(func), Options()
+        name, defaults = spec.checked_name(func), NO_OPTIONS
     else:
         name = func.name if isinstance(func, Definition) else registry.name_of(func)
-        defaults = func.defaults if isinstance(func, Definition) else Options()
+        defaults = func.defaults if isinstance(func, Definition) else NO_OPTIONS
         call.check_arguments(function_of(func), args, kwargs)
     return TaskSpec(name, args, kwargs, options.over(defaults), prev=prev)
 

@@ -7,7 +7,7 @@ import enum
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from taskpy import errors, values
@@ -111,7 +111,7 @@ class Verdict(enum.Enum):
     LOST = "lost"  # another worker owns the task: nothing may be said about it here
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How one run of a task's function came out, with its value or its exception.
 
@@ -172,19 +172,27 @@ class Options:
 
     def over(self, base: "Options") -> "Options":
         """These options, filled up from `base` where they are not given."""
+        if self is NO_OPTIONS or base is NO_OPTIONS:  # mostly so, and much quicker
+            return base if self is NO_OPTIONS else self
         return replace(base, **self.given())
 
     def given(self) -> dict[str, Any]:
         """The options that were given, by name."""
-        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self:
+    def of(cls, given: Mapping[str, Any]) -> "Options":
         """Options from keywords; an unknown one is an error that lists the known ones."""
-        known = [f.name for f in fields(cls)]
+        if not given:
+            return NO_OPTIONS
+        known = cls.__slots__
         if unknown := sorted(set(given) - set(known)):
             raise errors.BadArguments(f"unknown option {unknown[0]!r}; the options are {', '.join(known)}")
         return cls(**given)
+
+
+#: Where no option was given.
+NO_OPTIONS = Options()
 
 
 class _Missing(enum.Enum):
@@ -209,7 +217,7 @@ class TaskSpec:
     name: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    options: Options = field(default_factory=Options)
+    options: Options = NO_OPTIONS
     prev: Any = MISSING
     parent: str | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)

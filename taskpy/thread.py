@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from taskpy import call, eventloop, life, spec
@@ -15,6 +14,8 @@ from taskpy.mailbox import Inbox, LocalMailbox
 from taskpy.spec import MISSING, Outcome, Verdict, Wish
 
 if TYPE_CHECKING:
+    import asyncio
+
     from typing_extensions import TypeVar
 
     from taskpy import aio
@@ -125,8 +126,8 @@ class Task(LocalHandle[R]):
     def _run_on_loop(self, run: Run) -> None:
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
 
-        def done(future: "Future[Outcome]") -> None:
-            self._thread_line.ended(eventloop.outcome_in(future))
+        def done(task: "asyncio.Task[Outcome]") -> None:
+            self._thread_line.ended(eventloop.outcome_in(task))
 
         line = self._thread_line
         line.interrupt = interrupt = CoroutineInterrupt()

@@ -23,7 +23,7 @@ FLOORS = (
     """,
     # 2: what waits, asks and connects. The only modules that import redis.
     """
-    settings identity address topology connection memory outage nudge flow senders subscriber broker broker_aio
+    settings identity address topology connection links memory outage nudge flow senders subscriber broker broker_aio
     embedded embedded_folder embedded_keeper embedded_program
     """,
     # 3: the library: what users hold, and what their functions receive.
@@ -39,8 +39,8 @@ FLOORS = (
     taskpy cli testing pytest_plugin celery_bridge
     taskpy_worker taskpy_worker.__main__ taskpy_worker.attempt taskpy_worker.child taskpy_worker.claimer
     taskpy_worker.config taskpy_worker.enforcer taskpy_worker.executor taskpy_worker.heartbeater taskpy_worker.keeper taskpy_worker.listener
-    taskpy_worker.liveness taskpy_worker.loading taskpy_worker.log taskpy_worker.processes taskpy_worker.promoter taskpy_worker.queues
-    taskpy_worker.recoverer taskpy_worker.reloading taskpy_worker.reporter taskpy_worker.settler taskpy_worker.supervised
+    taskpy_worker.liveness taskpy_worker.loading taskpy_worker.log taskpy_worker.pace taskpy_worker.processes taskpy_worker.promoter taskpy_worker.queues
+    taskpy_worker.recoverer taskpy_worker.reloading taskpy_worker.reporter taskpy_worker.settler taskpy_worker.slots taskpy_worker.supervised
     taskpy_worker.supervisor
     taskpy_worker.systemd taskpy_worker.worker
     """,

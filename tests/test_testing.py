@@ -735,7 +735,7 @@ def test_the_news_between_the_start_in_redis_and_here_is_not_lost(monkeypatch):
         handle.send("early")
         handle.stop(join=False)
         duties._listener.tick(f"{id} 1 stop - 0 - ".encode())
-        duties.executor.execute(started)
+        duties.executor.execute([started])
         assert duties.settler.tick(SOON) == 1, "it waits for the next heartbeat"
 
         assert [*handle] == ["begun", "EARLY"]

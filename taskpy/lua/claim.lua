@@ -34,7 +34,8 @@ for i = 3, #KEYS, 2 do
       end
     end
     -- work may be left here: wake the next idle worker
-    if #popped == asked and redis.call('LLEN', queue) > 0 then ring(bell) end
+    local next_one = #popped == asked and redis.call('LINDEX', queue, -1)
+    if next_one then ring(bell, next_one) end
     if #ids >= wanted then break end
   end
 end

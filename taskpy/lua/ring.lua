@@ -5,5 +5,6 @@
 -- needs: ring
 local queue, bell = unpack(KEYS)
 redis.call('LTRIM', bell, 0, 0) -- a no-op, see agree
-if redis.call('LLEN', queue) > 0 then ring(bell) end
+local next_one = redis.call('LINDEX', queue, -1)
+if next_one then ring(bell, next_one) end
 return 0

@@ -128,7 +128,7 @@ def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = spe
 # -- an attempt ends ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """How a task ends: `value` is its result when it succeeded, else its exception.
 

@@ -1,5 +1,6 @@
 """A worker over fakeredis that does nothing by itself: a test turns its duties one tick at a time."""
 
+import re
 import threading
 
 import fakeredis
@@ -65,14 +66,16 @@ class Rig:
         """End what runs, and wait for it: a task that never sees the gate open would go on for ever."""
         for worker in self.workers:
             worker.executor.end()
-        until(lambda: not {thread.name for thread in threading.enumerate()} & self._tasks(), "the tasks to end")
+        until(lambda: not tasks_running(), "the tasks to end")
         for space in self.spaces:
             space.close()
         self.client.close()
         self.raw.close()
 
-    def _tasks(self):
-        return {f"taskpy-{id}" for id, _ in functions.BEGUN}
+
+def tasks_running():
+    """The threads that are named after a task."""
+    return [thread for thread in threading.enumerate() if re.fullmatch("taskpy-[0-9a-f]{24}", thread.name)]
 
 
 @pytest.fixture

@@ -178,10 +178,10 @@ def test_a_drain_does_not_end_before_the_claim_that_is_under_way(rig, monkeypatc
     under_way, answered = threading.Event(), threading.Event()
     claim = worker.claimer._claim
 
-    def slow_claim(count):
+    def slow_claim(*args):
         under_way.set()
         answered.wait(10)
-        claim(count)
+        claim(*args)
 
     monkeypatch.setattr(worker.claimer, "_claim", slow_claim)
     claimed = in_a_thread(lambda: worker.claimer.tick(LONG))
@@ -229,14 +229,14 @@ def test_an_outage_is_no_reason_to_claim_without_a_bell(rig, monkeypatch):
 def test_one_task_that_cannot_be_begun_does_not_take_the_others_of_its_claim_along(rig, monkeypatch):
     worker = rig.worker()
     odd, fine = rig.submit("returns", "odd"), rig.submit("returns", "fine")
-    begin = worker.executor._begin
+    ready = worker.executor._ready
 
     def fail_once(started, *args):
         if started.id == odd.id:
-            raise RuntimeError("can't start new thread")
-        begin(started, *args)
+            raise RuntimeError("out of something")
+        return ready(started, *args)
 
-    monkeypatch.setattr(worker.executor, "_begin", fail_once)
+    monkeypatch.setattr(worker.executor, "_ready", fail_once)
     worker.claimer.tick(LONG)
     settle(worker, 2)
 
@@ -263,17 +263,19 @@ def test_a_claim_is_complete_only_when_its_ids_are_known(rig, monkeypatch, answe
 def test_a_claim_whose_start_is_refused_is_given_back(rig, monkeypatch):
     worker = rig.worker()
     task = rig.submit("returns", 1)
-    run = worker.claimer._space.broker.run
+    broker = worker.claimer._space.broker
+    run = broker.run
 
     def refuse_start(op):
         if op.verb == "start":
             raise errors.Refused
         return run(op)
 
-    monkeypatch.setattr(worker.claimer._space.broker, "run", refuse_start)
-    with pytest.raises(errors.Refused):
-        worker.claimer.tick(LONG)
-    monkeypatch.setattr(worker.claimer._space.broker, "run", run)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(broker, "run", refuse_start)
+        refusing.setattr(broker, "run_many", lambda asked: [refuse_start(op) for op in asked])
+        with pytest.raises(errors.Refused):
+            worker.claimer.tick(LONG)
     worker.settler.tick(LONG)
     assert worker.executor.held() == rig.held() == {}
 

@@ -187,7 +187,7 @@ def test_a_stop_that_came_before_the_function_began_counts_from_then(rig, worker
     made.stop(join=False, then="raise", grace=10.0)
     until(lambda: id in worker.executor._early, "the news to come")
 
-    worker.executor.execute(started)
+    worker.executor.execute([started])
     until(lambda: functions.BEGUN, "the function to begin")
     assert passes(worker, clock, 5.0) is not None
     passes(worker, clock, 5.0)
@@ -207,7 +207,7 @@ def test_a_stop_in_the_row_of_the_start_counts_too(rig, worker, clock):
     made.stop(join=False, then="raise", grace=10.0)
     [started] = rig.run(start)
 
-    worker.executor.execute(started)
+    worker.executor.execute([started])
     until(lambda: functions.BEGUN, "the function to begin")
     passes(worker, clock, 10.0)
     settle(worker)
@@ -306,7 +306,7 @@ def test_who_has_given_up_too_many_takes_no_more_tasks(rig, worker, clock):
 
     turn = threading.Thread(target=worker._enforce, daemon=True)
     turn.start()
-    until(lambda: worker.claimer.finished, "it to take no more")
+    until(worker.claimer.finished.is_set, "it to take no more")
     worker.executor.enforcer.ladder.nudge.give()
     turn.join(10)
     settle(worker, ABANDONED_LIMIT + 1)

@@ -6,6 +6,7 @@ from taskpy import codec, errors, ops
 from taskpy.spec import TaskSpec
 from tests.worker import functions
 from tests.worker.conftest import settle
+from tests.worker.waiting import until
 
 LONG = 30.0
 both = pytest.mark.parametrize("name", ["returns", "returns_async"])
@@ -145,6 +146,7 @@ def test_closing_fences_what_runs(rig):
     worker = rig.worker()
     tasks = [rig.submit("listens"), rig.submit("listens_async")]
     worker.claimer.tick(LONG)
+    until(lambda: len(worker.executor.running()) == 2, "both to begin")
 
     worker.executor.close()
     settle(worker, 2)
@@ -212,3 +214,15 @@ def test_a_late_end_of_another_attempt_leaves_the_slot_alone(rig):
 
     assert worker.executor.find(task.id)
     assert worker.executor.held() == rig.held()
+
+
+def test_an_async_task_that_is_cancelled_before_its_first_step_has_an_end_too(rig):
+    worker = rig.worker()
+    canceller, cancelled = rig.submit("cancels_all"), rig.submit("returns_async", 1)
+    rig.raw.delete(rig.keys.bell("default"))  # so that both begin together
+    worker.claimer.tick(0.05)
+    settle(worker, 2)
+
+    assert canceller.get(10) is None
+    with pytest.raises(errors.RemoteError, match="CancelledError"):
+        cancelled.get(10)

@@ -104,19 +104,6 @@ def test_an_async_task_cannot_end_the_loop_of_the_others(rig, worker):
     assert rig.submit("returns_async", "still here").get(10) == "still here"
 
 
-def test_an_async_task_that_is_cancelled_before_its_first_step_has_an_end_too(rig, worker):
-    canceller = rig.submit("cancels_all")
-    until(lambda: functions.BEGUN, "the loop to be busy")
-    cancelled = rig.submit("returns_async", 1)
-    until(lambda: worker.executor.find(cancelled.id), "the second task to wait for the loop")
-
-    functions.GATE.set()
-
-    assert canceller.get(10) is None
-    with pytest.raises(errors.RemoteError, match="CancelledError"):
-        cancelled.get(10)
-
-
 def test_a_closed_worker_leaves_no_threads(rig, space):
     before = set(threading.enumerate())
     worker = running_here(WorkerConfig(block=0.05), space, wid="gone", lease=LEASE)

@@ -211,9 +211,9 @@ def test_an_end_that_redis_did_not_take_is_told_again(rig, monkeypatch):
     def refuse(ops):
         raise errors.Refused
 
-    monkeypatch.setattr(worker.settler._space.broker, "run_many", refuse)
     worker.claimer.tick(LONG)
     until(lambda: worker.settler.pending == 2, "two tasks to end")
+    monkeypatch.setattr(worker.settler._space.broker, "run_many", refuse)
     with pytest.raises(errors.Refused):
         worker.settler.tick(LONG)
     assert ended.result == "kept"  # one that is refused does not hold up the others of its batch

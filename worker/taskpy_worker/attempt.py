@@ -9,7 +9,7 @@ from taskpy.mailbox_redis import RedisMailbox
 from taskpy.spec import Options
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """A claimed task: who it is, how it is to be retried, and its mailbox and how to interrupt it once its function runs.
 

@@ -1,19 +1,26 @@
-"""Claims tasks: waits for a queue's bell, takes as many ids as slots are free, starts them, hands them to the executor."""
+"""Claims tasks: waits for a queue's bell, takes as many ids as slots are free, starts them, hands them to the executor.
+
+Where tasks come and go quickly it claims a few more than there are slots, and keeps two small heaps: tasks that wait here
+for a slot, and ids that are claimed and not started. When the first runs low, one round trip starts the ids and claims the
+next ones. See `pace` for how many.
+"""
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from taskpy import errors, ops, retry
+from taskpy import errors, ops, retry, spec
 from taskpy.answers import Started
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.executor import Executor
+from taskpy_worker.pace import STALE_SECONDS, Pace
 from taskpy_worker.queues import Queues
 
 logger = logging.getLogger("taskpy.worker")
 
-#: The most that is claimed at once, so that one worker does not take what others have slots for.
+#: The most free slots that are filled by one claim, so that one worker does not take what others have slots for.
 BATCH = 16
 
 
@@ -31,11 +38,13 @@ class Claimer:
         self._paused = False
         self._failures = 0
         self._taking = threading.Lock()
+        self._unstarted: list[str] = []  # of the last claim
+        self._pace = Pace(executor.slots)
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
         self.lost = False
-        self.finished = False  # it has done what it was to do: a burst, or its share of tasks
+        self.finished = threading.Event()  # it has done what it was to do: a burst, or its share of tasks
 
     @property
     def spent(self) -> bool:
@@ -53,25 +62,45 @@ class Claimer:
         self._executor.freed.give()
 
     def tick(self, block: float) -> float:
-        """One turn, waiting at most `block` seconds for a slot and as long for a bell; seconds to pause after it."""
+        """One turn, waiting at most `block` seconds for room and as long for a bell; seconds to pause after it."""
+        if self._executor.slots.waiting:
+            block = min(block, STALE_SECONDS)
+            if self._pace.stale:
+                self._executor.give_up_waiting()
         seen = self._executor.freed.count
-        if self._executor.free == 0:
+        if self._room() == 0 and not self._must_start():
             self._executor.freed.wait(seen, block)
         if self._paused:
+            self._give_up_unstarted()
             return block
-        if self._executor.free == 0:
-            return 0.0
-        # Where the last claim took all it wanted there may be more: no need to wait for a bell.
-        if self._quiet and not (self._more_to_come(seen, block) if self._config.burst else self._listen(block)):
-            return retry.reconnect_delay(self._failures)
+        hint = ""
+        if not self._must_start():
+            if self._room() == 0:
+                return 0.0
+            # Where the last claim took all it wanted there may be more: no need to wait for a bell.
+            if self._quiet:
+                heard = self._more_to_come(seen, block) if self._config.burst else self._listen(block)
+                if heard is None:
+                    return retry.reconnect_delay(self._failures)
+                hint = heard
         self.claiming = True  # before looking at the pause: a drain does the same the other way round
         try:
             if not self._paused:
-                self._claim(min(self._executor.free, BATCH, self._left or BATCH))
+                self._claim(self._room(), hint)
         finally:
             self.claiming = False
             self._executor.freed.give()
         return 0.0
+
+    def _room(self) -> int:
+        """How many tasks to claim now; 0 where a larger claim can be made a little later, and enough wait here."""
+        ahead = self._pace.ahead
+        room = min(self._executor.room, BATCH) + ahead
+        return 0 if room < max(1, ahead // 2) else min(room, self._left or room)
+
+    def _must_start(self) -> bool:
+        """Whether ids that were claimed should be started now."""
+        return bool(self._unstarted) and (self._quiet or not self._executor.slots.waiting)
 
     def take(self, id: str, queue: str, *, restarts: int) -> Started | str:
         """Take one task by its id, which another system has handed out, and start it; or why not: see `ops.take`.
@@ -88,61 +117,102 @@ class Claimer:
             self.completed = self.number
         return found
 
-    def _more_to_come(self, seen: int, block: float) -> bool:
-        """Wait for a running task to end, which may have submitted others; False when none runs: the burst is over."""
+    def _more_to_come(self, seen: int, block: float) -> str | None:
+        """Wait for a running task to end, which may have submitted others; None when none runs: the burst is over."""
         if not self._executor.held():
             self.finish()
-            return False
-        return self._executor.freed.wait(seen, block)
+            return None
+        return "" if self._executor.freed.wait(seen, block) else None
 
     def finish(self) -> None:
         """Claim nothing more: this process has done what it was to do."""
         self._paused = True
-        self.finished = True
+        self.finished.set()
         self._executor.freed.give()
 
-    def _listen(self, block: float) -> bool:
-        """Wait for a bell; False when this worker should not claim now."""
+    def _listen(self, block: float) -> str | None:
+        """Wait for a bell; the id it was rung for, as far as that is known, or None when this worker should not claim now."""
         bells = self._bells
         try:
             rung = self._space.broker.pop(list(bells), block)
         except errors.Unreachable:
             self._failures += 1
-            return False
+            return None
         self._failures = 0
-        if self._paused and rung is not None:
-            self._space.broker.run(ops.ring(self._space.keys, queue=bells[rung[0]]))
-        return not self._paused
+        if self._paused:
+            if rung is not None:
+                self._space.broker.run(ops.ring(self._space.keys, queue=bells[rung[0]]))
+            return None
+        id = "" if rung is None else rung[1].decode(errors="replace")
+        return id if spec.ID.fullmatch(id) else ""
 
-    def _claim(self, count: int) -> None:
-        self.number += 1
-        run, keys = self._space.broker.run, self._space.keys
-        ids = run(ops.claim(keys, wid=self._wid, number=self.number, count=count, queues=self._queues.order()))
+    def _claim(self, count: int, hint: str) -> None:
+        """In one round trip: claim up to `count`, start what the last claim left, and start the one that `hint` names.
+
+        What is claimed and should be started at once is, in a second one.
+        """
+        former, unstarted, self._unstarted = self.number, self._unstarted, []
+        asked: list[ops.Op[Any]] = []
+        if count:
+            self._pace.measure()
+            self.number += 1
+            asked.append(self._claim_op(count))
+        if unstarted:
+            asked.append(self._start_op(unstarted, former))
+        if count and hint:
+            asked.append(self._start_op([hint], self.number))
+        try:
+            answers = self._answers(asked)
+            if count:
+                self._take_over(next(answers), count)
+            if unstarted:
+                self._begin(unstarted, former, next(answers))
+            if hint in self._unstarted:
+                self._begin([hint], self.number, next(answers))
+                self._unstarted.remove(hint)
+        except BaseException:
+            self._executor.give_up(unstarted, ops.token_of(self._wid, former))  # no claim may be held by nobody
+            self._give_up_unstarted()
+            raise
+        if self._must_start():
+            self._claim(0, "")
+
+    def _answers(self, asked: Sequence[ops.Op[Any]]) -> Iterator[Any]:
+        try:
+            yield from self._space.broker.run_many(asked)
+        except errors.Refused:  # may not hide what the others have brought: each may be asked again
+            for op in asked:
+                yield self._space.broker.run(op)
+
+    def _claim_op(self, count: int) -> ops.Op[list[str] | None]:
+        order = self._queues.order()
+        return ops.claim(self._space.keys, wid=self._wid, number=self.number, count=count, queues=order)
+
+    def _start_op(self, ids: Sequence[str], number: int) -> ops.Op[list[Started | None]]:
+        return ops.start(self._space.keys, wid=self._wid, number=number, ids=ids)
+
+    def _take_over(self, ids: list[str] | None, count: int) -> None:
+        """Note what the last claim has brought; None: it was refused."""
         if ids is None:
             self.lost = True
             self._paused = True
             logger.error("this worker was declared lost and claims no more: worker=%s", self._wid)
             return
-        token = ops.token_of(self._wid, self.number)
-        self._executor.hold(ids, token)
+        self._executor.hold(ids, ops.token_of(self._wid, self.number))
         self.completed = self.number
+        self._unstarted = ids
         self._quiet = len(ids) < count
-        if not ids:
-            return
         if self._left is not None:
             self._left -= len(ids)
             if self._left == 0:
                 self.finish()
-        try:
-            self._start(ids, token)
-        except BaseException:
-            self._executor.give_up(ids, token)  # whatever it was, no claim may be held by nobody
-            raise
 
-    def _start(self, ids: list[str], token: str) -> None:
-        answers = self._space.broker.run(ops.start(self._space.keys, wid=self._wid, number=self.number, ids=ids))
-        for id, started in zip(ids, answers, strict=True):
-            if started is None:
-                self._executor.drop(id, token)  # it was stopped in its queue, or has ended
-            else:
-                self._executor.execute(started)
+    def _begin(self, ids: Sequence[str], number: int, answers: Sequence[Started | None]) -> None:
+        """Hand over what Redis has started; what it has not was stopped in its queue, or has ended."""
+        token = ops.token_of(self._wid, number)
+        self._executor.drop_all([(id, token) for id, started in zip(ids, answers, strict=True) if started is None])
+        self._executor.execute([started for started in answers if started is not None])
+
+    def _give_up_unstarted(self) -> None:
+        unstarted, self._unstarted = self._unstarted, []
+        self._executor.give_up(unstarted, ops.token_of(self._wid, self.number))

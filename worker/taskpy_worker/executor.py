@@ -7,9 +7,10 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, cast
 
 from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
 from taskpy.answers import Started
@@ -25,11 +26,32 @@ from taskpy_worker.attempt import Attempt
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.enforcer import Enforcer
 from taskpy_worker.settler import GiveBack, Settler
+from taskpy_worker.slots import Slots
 
 logger = logging.getLogger("taskpy.worker")
 
 #: Threads that talk to Redis for the coroutines, so that these share the connections of everybody else.
 LOOP_IO_THREADS = 2
+
+
+@dataclass(slots=True, eq=False)
+class _Ready:
+    """A claimed task whose function is ready to run: as the function sees it, and as the worker does."""
+
+    executor: "Executor"
+    id: str
+    function: Callable[..., Any]
+    inside: Inside | inside_aio.Task
+    attempt: Attempt
+
+    @property
+    def on_loop(self) -> bool:
+        """Whether it is a coroutine."""
+        return isinstance(self.inside, inside_aio.Task)
+
+    def run(self) -> None:
+        """Run the plain function to its end, in this thread."""
+        self.executor.run(self)
 
 
 class Executor:
@@ -43,13 +65,15 @@ class Executor:
         self._held: dict[str, str] = {}  # id -> token of everything claimed and not settled
         self._running: dict[str, Attempt] = {}
         self._early: dict[str, tuple[int, Wish | None]] = {}  # news of what is held and does not run yet
-        self._draining = False
+        self._begun: dict[str, _Ready] = {}  # what was put into the slots, and is not settled
+        self._draining = self._closed = False
         self.loop = EventLoop("taskpy-loop")
+        self.slots: Slots[_Ready] = Slots(config.concurrency, self._begin_on_loop)
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.freed = Nudge()
         self.enforcer = Enforcer(space, wid, settler, later=self._loop_io.submit)
         self._entered: Callable[[Attempt], None] | None = None
-        settler.on_settled(self.drop)
+        settler.on_settled(self.drop_all)
 
     def on_entered(self, callback: Callable[[Attempt], None]) -> None:
         """Call this with each attempt whose function is about to run."""
@@ -58,9 +82,14 @@ class Executor:
     # -- what the other duties ask --------------------------------------------------------------
 
     @property
+    def room(self) -> int:
+        """How many slots there are beyond all that is claimed and not settled; below 0 where more is claimed."""
+        return self._config.concurrency - len(self._held)
+
+    @property
     def free(self) -> int:
-        """How many more tasks may be claimed."""
-        return max(0, self._config.concurrency - len(self._held))
+        """How many more tasks may be claimed without waiting for a slot."""
+        return max(0, self.room)
 
     def running(self) -> list[Attempt]:
         """What runs now."""
@@ -111,34 +140,57 @@ class Executor:
             self._tell(attempt, received, wish or attempt.mailbox.wish)
             if self._draining:
                 attempt.mailbox.drain()
+            if self._closed:
+                attempt.mailbox.lose()
 
     def drop(self, id: str, token: str) -> None:
-        """Note that this claim is over: its slot is free."""
+        """Note that this claim is over: there is room for another."""
+        self.drop_all([(id, token)])
+
+    def drop_all(self, claims: Sequence[tuple[str, str]]) -> None:
+        """Note that these claims, each given as id and token, are over."""
+        if not claims:
+            return
+        over: list[_Ready] = []
         with self._lock:
-            if self._held.get(id) == token:
-                del self._held[id]
-                self._early.pop(id, None)
-            if (running := self._running.get(id)) and running.token == token:
-                del self._running[id]
-        self.enforcer.end(id, token)
+            for id, token in claims:
+                if self._held.get(id) == token:
+                    del self._held[id]
+                    self._early.pop(id, None)
+                if (running := self._running.get(id)) and running.token == token:
+                    del self._running[id]
+                if (ready := self._begun.get(id)) and ready.attempt.token == token:
+                    over.append(self._begun.pop(id))
+        for id, token in claims:
+            self.enforcer.end(id, token)
+        for ready in over:
+            self.slots.leave(ready)  # only one that was abandoned has not left it by now
         self.freed.give()
 
-    def give_up(self, ids: list[str], token: str) -> None:
+    def give_up(self, ids: Iterable[str], token: str) -> None:
         """Give back those of a claim that were not begun."""
         with self._lock:
-            idle = [id for id in ids if self._held.get(id) == token and id not in self._running]
+            idle = [id for id in ids if self._held.get(id) == token and id not in self._begun]
         for id in idle:
             queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
             self._settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
 
+    def give_up_waiting(self) -> None:
+        """Give back what waits for a slot here: others may have one."""
+        for ready in self.slots.take_back():
+            self._settler.give_back(ready.attempt, GiveBack("drop"))
+
     def drain(self) -> None:
-        """Tell all that runs, and will run, that the worker shuts down."""
+        """Tell all that runs, and will run, that the worker shuts down; what has not begun goes back."""
         self._draining = True
+        self.give_up_waiting()
         for mailbox in self._mailboxes():
             mailbox.drain()
 
     def close(self) -> None:
-        """Fence what still runs here."""
+        """Fence what still runs here, and begin nothing more."""
+        self._closed = True
+        self.slots.close()
         for mailbox in self._mailboxes():
             mailbox.lose()
 
@@ -159,8 +211,14 @@ class Executor:
 
     # -- running --------------------------------------------------------------------------------
 
-    def execute(self, started: Started) -> None:
-        """Run the task of this claim, or say at once why it cannot be run."""
+    def execute(self, claim: Iterable[Started]) -> None:
+        """Run the tasks of this claim as slots are free, or say at once why one cannot be run."""
+        ready = [one for started in claim if (one := self._made_ready(started)) is not None]
+        with self._lock:
+            self._begun.update((one.id, one) for one in ready)
+        self.slots.put(ready)
+
+    def _made_ready(self, started: Started) -> _Ready | None:
         try:
             task = codec.load_spec(started.spec)
             registered = _registered(task.name, started.queue)
@@ -171,9 +229,10 @@ class Executor:
             self._fail(started, error)
         else:
             try:
-                self._begin(started, task, registered)
-            except Exception as error:  # no thread to be had, say: the others of its claim must not suffer
+                return self._ready(started, task, registered)
+            except Exception as error:  # whatever it is, the others of its claim must not suffer
                 self._unknown(started, error)
+        return None
 
     def _unknown(self, started: Started, error: Exception) -> None:
         # During a rolling deploy other workers may know it, or this one soon; only later it is an error.
@@ -187,16 +246,10 @@ class Executor:
     def _fail(self, started: Started, error: Exception) -> None:
         self._settler.settle(Attempt.unreadable(started), Outcome(Verdict.FAILED, error=error, final=True))
 
-    def _begin(self, started: Started, task: TaskSpec, registered: Registered) -> None:
+    def _ready(self, started: Started, task: TaskSpec, registered: Registered) -> _Ready:
         options = task.options.over(registered.options)
         self._adopt(started, task.options, options)
         mailbox = RedisMailbox(self._space.keys, started.queue, started)
-        is_async = call.is_async(registered.function)
-        interrupt = CoroutineInterrupt() if is_async else ThreadInterrupt()
-        attempt = Attempt(
-            started.id, started.token, started.queue, task.name, options, started.retries, mailbox, interrupt
-        )
-        self.enter(attempt)
         run = Run(
             id=started.id,
             args=task.args,
@@ -208,13 +261,18 @@ class Executor:
             releasable=True,
             form=registered.form,
         )
-        logger.debug("task begins: task=%s name=%s attempt=%d", started.id, task.name, started.attempt)
-        if isinstance(interrupt, CoroutineInterrupt):
-            self._run_on_loop(registered, inside_aio.Task(run, mailbox, self._perform_async), attempt, interrupt)
+        inside: Inside | inside_aio.Task
+        interrupt: ThreadInterrupt | CoroutineInterrupt
+        if call.is_async(registered.function):
+            interrupt = CoroutineInterrupt()
+            inside = inside_aio.Task(run, mailbox, self._perform_async)
         else:
+            interrupt = ThreadInterrupt()
             inside = Inside(run, mailbox, self._perform, shield=interrupt.shield)
-            arguments, name = (registered, inside, attempt, interrupt), f"taskpy-{started.id}"
-            threading.Thread(target=self._run, args=arguments, name=name, daemon=True).start()
+        attempt = Attempt(
+            started.id, started.token, started.queue, task.name, options, started.retries, mailbox, interrupt
+        )
+        return _Ready(self, started.id, registered.function, inside, attempt)
 
     def _adopt(self, started: Started, given: Options, options: Options) -> None:
         # Only these two are needed by others than the worker that runs the task.
@@ -224,18 +282,33 @@ class Executor:
             keys = self._space.keys
             self._space.broker.run(ops.adopt(keys, id=started.id, token=started.token, restarts=restarts, keep=keep))
 
-    def _run(self, registered: Registered, inside: Inside, attempt: Attempt, interrupt: ThreadInterrupt) -> None:
-        self._settler.settle(attempt, call.run(registered.function, inside, on.around, interrupt=interrupt))
+    def run(self, ready: _Ready) -> None:
+        """Run a plain function to its end, in this thread."""
+        attempt = ready.attempt
+        self.enter(attempt)
+        interrupt = cast("ThreadInterrupt", attempt.interrupt)
+        outcome = call.run(ready.function, ready.inside, on.around, interrupt=interrupt)
+        self._settler.settle(attempt, outcome)
         self.enforcer.returned(attempt)
 
-    def _run_on_loop(
-        self, registered: Registered, inside: inside_aio.Task, attempt: Attempt, interrupt: CoroutineInterrupt
-    ) -> None:
-        def done(future: "Future[Outcome]") -> None:
-            self._settler.settle(attempt, eventloop.outcome_in(future))
-            self.enforcer.returned(attempt)
+    def _begin_on_loop(self, coroutines: "list[_Ready]") -> None:
+        def begin() -> None:
+            for ready in coroutines:
+                self._spawn(ready)
 
-        self.loop.spawn(call.run_async(registered.function, inside, on.around, interrupt=interrupt), done)
+        self.loop.call(begin)
+
+    def _spawn(self, ready: _Ready) -> None:
+        attempt = ready.attempt
+
+        def done(task: "asyncio.Task[Outcome]") -> None:
+            self._settler.settle(attempt, eventloop.outcome_in(task))
+            self.enforcer.returned(attempt)
+            self.slots.leave(ready)
+
+        self.enter(attempt)
+        interrupt = cast("CoroutineInterrupt", attempt.interrupt)
+        self.loop.begin(call.run_async(ready.function, ready.inside, on.around, interrupt=interrupt), done)
 
     def _perform(self, step: flow.Step) -> Any:
         return self._space.broker.run(step) if isinstance(step, ops.Op) else flow.wait_here(step)

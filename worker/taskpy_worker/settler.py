@@ -38,12 +38,12 @@ class Settler:
         self._decided: queue.Queue[tuple[Attempt, Ending | GiveBack]] = queue.Queue()
         self._pending: set[tuple[str, str]] = set()  # id and token
         self._lock = threading.Lock()
-        self._settled: Callable[[str, str], None] | None = None
+        self._settled: Callable[[Sequence[tuple[str, str]]], None] | None = None
         self._telling: Callable[[Sequence[Attempt]], None] | None = None
         self.idle = Nudge()
 
-    def on_settled(self, callback: Callable[[str, str], None]) -> None:
-        """Call this with the id and token of each attempt that Redis knows the end of."""
+    def on_settled(self, callback: Callable[[Sequence[tuple[str, str]]], None]) -> None:
+        """Call this with the ids and tokens of attempts that Redis knows the end of."""
         self._settled = callback
 
     def on_telling(self, callback: Callable[[Sequence[Attempt]], None]) -> None:
@@ -95,11 +95,11 @@ class Settler:
             raise refused
 
     def _told(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
+        claims = [(attempt.id, attempt.token) for attempt, _ in batch]
         with self._lock:
-            self._pending.difference_update((attempt.id, attempt.token) for attempt, _ in batch)
+            self._pending.difference_update(claims)
         if self._settled is not None:
-            for attempt, _ in batch:
-                self._settled(attempt.id, attempt.token)
+            self._settled(claims)
         self.idle.give()
 
     def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:

@@ -87,7 +87,7 @@ class Worker:
 
     def await_finish(self) -> None:
         """Wait until the claimer has done what it was to do."""
-        _wait_until(lambda: self.claimer.finished, self.executor.freed, Deadline(None))
+        self.claimer.finished.wait()
 
     def await_empty(self) -> None:
         """Wait until nothing runs any more, however long it takes."""
@@ -98,6 +98,7 @@ class Worker:
         self.claimer.pause()
         deadline = Deadline(LAST_WORDS_SECONDS)
         _wait_until(lambda: not self.claimer.claiming, self.executor.freed, deadline)
+        self.executor.give_up_waiting()  # from here on nothing begins
         running = self.executor.running()
         for attempt in running:
             self.settler.give_back(attempt, GiveBack("release"))

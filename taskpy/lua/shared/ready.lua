@@ -2,5 +2,5 @@
 -- needs: ring
 local function ready(queue, bell, id, first)
   redis.call(first and 'RPUSH' or 'LPUSH', queue, id)
-  ring(bell)
+  ring(bell, id)
 end

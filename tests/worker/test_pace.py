@@ -1,0 +1,62 @@
+"""The pace: what is claimed beyond the slots will begin in a moment, or goes back."""
+
+import pytest
+from taskpy_worker import pace
+from taskpy_worker.pace import MOST, STALE_SECONDS, Pace
+
+
+class Slots:
+    """So many have left, so many wait."""
+
+    left = 0
+    stuck_for = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self):
+            return self.now
+
+    made = Clock()
+    monkeypatch.setattr(pace, "time", made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("ended", "seconds", "ahead"), [(0, 1, 0), (10, 1, 0), (1000, 1, 10), (5, 0.001, 50), (900, 0.01, MOST)]
+)
+def test_it_claims_ahead_what_ends_in_ten_milliseconds(clock, ended, seconds, ahead):
+    slots = Slots()
+    paced = Pace(slots)
+
+    slots.left += ended
+    clock.now += seconds
+    paced.measure()
+
+    assert paced.ahead == pytest.approx(ahead, abs=1)
+
+
+def test_after_a_rest_it_begins_with_nothing(clock):
+    slots = Slots()
+    paced = Pace(slots)
+    slots.left, clock.now = 1000, clock.now + 0.1
+    paced.measure()
+    assert paced.ahead > MOST - 2
+
+    clock.now += 10
+    paced.measure()
+
+    assert paced.ahead == 0
+
+
+def test_what_waits_in_vain_for_long_is_stale(clock):
+    slots = Slots()
+    paced = Pace(slots)
+
+    slots.stuck_for = STALE_SECONDS * 0.9
+    assert not paced.stale
+    slots.stuck_for = STALE_SECONDS * 1.1
+    assert paced.stale

@@ -1,0 +1,36 @@
+"""How many tasks to claim beyond the free slots: as many as will begin in a moment, when tasks go on to end as they did."""
+
+import time
+from typing import Any
+
+from taskpy_worker.slots import Slots
+
+#: The most that is claimed beyond the slots.
+MOST = 100
+#: What is claimed beyond the slots is what will begin within so many seconds.
+AHEAD_SECONDS = 0.01
+#: What waits for a slot while none becomes free for so many seconds waits for a long task: it goes back to its queue.
+STALE_SECONDS = 0.25
+
+
+class Pace:
+    """How quickly tasks come and go here."""
+
+    def __init__(self, slots: Slots[Any]) -> None:
+        self._slots = slots
+        self._measured = time.monotonic()
+        self._left = slots.left
+        self.ahead = 0
+
+    def measure(self) -> None:
+        """Look how many tasks have ended since this was called last, and how many will so in a moment."""
+        now, left = time.monotonic(), self._slots.left
+        if now > self._measured:
+            rate = (left - self._left) / (now - self._measured)
+            self.ahead = min(MOST, int(rate * AHEAD_SECONDS))
+        self._measured, self._left = now, left
+
+    @property
+    def stale(self) -> bool:
+        """Whether what waits for a slot has waited too long, for none becomes free."""
+        return self._slots.stuck_for > STALE_SECONDS
