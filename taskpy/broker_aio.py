@@ -18,6 +18,29 @@ from taskpy.subscriber import CONFIRM_SECONDS, TICK_SECONDS
 T = TypeVar("T")
 
 
+async def _heeding(call: Awaitable[T]) -> T:
+    """What a call of redis-py returns or raises, or `CancelledError` where redis-py swallowed a cancellation meanwhile.
+
+    redis-py sends within `asyncio.wait_for`. That of Python 3.11 drops a cancellation which comes as the sending has just
+    ended: the call returns, and who was cancelled would go on, for ever where he waits in a loop.
+    """
+    before = _cancellations()  # some are old: who cleans up after one may call us
+    try:
+        answer = await call
+    except Exception as error:
+        if _cancellations() > before:
+            raise asyncio.CancelledError from error
+        raise
+    if _cancellations() > before:
+        raise asyncio.CancelledError
+    return answer
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
 class AsyncBroker:
     """Runs operations against one server, on the event loop that uses it first."""
 
@@ -59,7 +82,7 @@ class AsyncBroker:
     async def close(self) -> None:
         """Close the connections."""
         await self.subscriber.close()
-        await self._connections.close()
+        await _heeding(self._connections.close())
 
     async def _perform(self, step: flow.Step, watched: list[str]) -> Any:
         if isinstance(step, Op):
@@ -79,7 +102,7 @@ class AsyncBroker:
         began = asked = time.monotonic()
         while True:
             try:
-                answer = decode(await send())
+                answer = decode(await _heeding(send()))
             except outage.FAILURES as error:
                 patience = patience or Patience(self.outage, self._timeout, began)
                 pause = patience.pause_after(error)
@@ -178,7 +201,7 @@ class AsyncSubscriber:
 
     async def _send(self, command: str, channels: Iterable[str]) -> None:
         try:
-            await getattr(self._pubsub, command)(*channels)
+            await _heeding(getattr(self._pubsub, command)(*channels))
         except Exception as error:  # redis-py raises many kinds; each means a new connection
             self._outage.begins(error)
             await self._drop()
@@ -186,15 +209,15 @@ class AsyncSubscriber:
     async def _drop(self) -> None:
         pubsub, self._pubsub = self._pubsub, None
         if pubsub is not None:
-            await pubsub.aclose()
+            await _heeding(pubsub.aclose())
 
     async def _read_for_ever(self) -> None:
         failures = 0
         tidy_at = time.monotonic() + TICK_SECONDS
         while True:
             try:
-                pubsub = await self._connected()
-                message = await pubsub.get_message(timeout=TICK_SECONDS)
+                pubsub = await _heeding(self._connected())
+                message = await _heeding(pubsub.get_message(timeout=TICK_SECONDS))
                 failures = 0
             except Exception as error:  # redis-py raises many kinds; each means a new connection
                 failures += 1

@@ -18,7 +18,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from taskpy import eventloop
+from taskpy import aio, eventloop
 from taskpy.eventloop import EventLoop
 from taskpy.space import Space
 from taskpy.subscriber import Subscriber
@@ -30,13 +30,10 @@ FOR_THE_PROCESS = ("taskpy-ladder", "taskpy-local", "taskpy-loop", "asyncio_", "
 #: Programs that multiprocessing keeps, likewise.
 KEPT_PROGRAMS = ("resource_tracker", "forkserver")
 
-#: Where the clients of `taskpy.aio` live that the tests of a session share; they connect when they are first used.
-LOOP_OF_THE_SESSION = "tests-loop"
-
 _allowed: set[str] = set()
 _held: list[Any] = [
     eventloop.local
-]  # that of the process, and the pools, subscribers and loops of fixtures of a wider scope
+]  # that of the process, and the pools, subscribers, loops and clients of fixtures of a wider scope
 _wider: list[str] = []  # the fixtures of a wider scope that are being set up
 
 
@@ -120,11 +117,11 @@ def _of_the_held() -> set[str]:
 
 def _all_held() -> Iterator[Any]:
     for one in _held:
-        if not isinstance(one, Space):
+        if not isinstance(one, Space | aio.Client):
             yield one
-        elif one._broker is not None:  # made when it was first needed
+        elif one._broker is not None:  # made when it was first needed, by whichever test comes first
             yield one._broker.subscriber
-            clients = (one._broker._connections.commands, one._broker._connections.blocking)
+            clients = (getattr(one._broker._connections, name, None) for name in ("commands", "blocking"))
             yield from filter(None, (getattr(client, "connection_pool", None) for client in clients))
 
 
@@ -176,14 +173,14 @@ def _noting(cls: type) -> None:
     @functools.wraps(original)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        if _wider or threading.current_thread().name == LOOP_OF_THE_SESSION:
+        if _wider:
             _held.append(self)
 
     cls.__init__ = init
 
 
 if not getattr(Subscriber.__init__, "__wrapped__", None):
-    for _cls in (redis.ConnectionPool, redis.asyncio.ConnectionPool, Subscriber, EventLoop, Space):
+    for _cls in (redis.ConnectionPool, redis.asyncio.ConnectionPool, Subscriber, EventLoop, Space, aio.Client):
         _noting(_cls)
 
 

@@ -409,6 +409,24 @@ def test_a_coroutine_that_is_cancelled_gives_everything_back(loop, aio_real_clie
     assert loop.run(use()) == ([0, 0, 0], [0, 0, 0])
 
 
+def test_a_coroutine_is_cancelled_at_whatever_step_it_is(loop, aio_real_client):
+    async def use():
+        handles = await aio_real_client.submit_many(tasks.until_stopped, [((), {})] * 3)
+        for steps in range(80):  # of the loop: so each moment of sending and reading has its turn
+            waiting = asyncio.create_task(aio.wait(handles))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            ended, _ = await asyncio.wait([waiting], timeout=WOKEN)
+            waiting.cancel()
+            assert ended, f"after {steps} steps it was cancelled in vain"
+            assert waiting.cancelled()
+        for handle in handles:
+            await handle.stop(join=False)
+
+    loop.run(use())
+
+
 # -- what is no handle ------------------------------------------------------------------------------
 
 
