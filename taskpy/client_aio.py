@@ -179,7 +179,7 @@ class Submission:
         for first in range(0, len(made), SUBMIT_BATCH):
             lines = [task.line for task in made[first : first + SUBMIT_BATCH]]
             try:
-                await self._client.broker.run_many([line.submission() for line in lines])
+                await self._client.broker.run(lines[0].submission_of(lines))
             except errors.Unreachable as error:
                 raise errors.SubmitUncertain(lines[0].id, f"{len(lines)} tasks are uncertain: {error}") from error
             for line in lines:

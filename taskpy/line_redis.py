@@ -1,7 +1,7 @@
 """The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -135,6 +135,25 @@ class RedisLine:
             restarts=options.restarts,
             keep=options.keep,
             messages=self._early,
+        )
+
+    @staticmethod
+    def submission_of(lines: "Sequence[RedisLine]") -> ops.Op[list[str]]:
+        """The op that submits tasks that differ in their specs only, and have not been sent anything yet."""
+        task = lines[0]._task  # noqa: SLF001 - our own, here and below
+        assert task is not None
+        tasks = []
+        for line in lines:
+            line._uncertain = True  # noqa: SLF001 - as in `submission`
+            tasks.append((line.id, line._packed or b""))  # noqa: SLF001
+        return ops.submit_many(
+            lines[0]._keys,  # noqa: SLF001
+            queue=task.queue,
+            name=task.name,
+            tasks=tasks,
+            delay=task.options.delay or 0.0,
+            restarts=task.options.restarts,
+            keep=task.options.keep,
         )
 
     def submitted(self) -> None:

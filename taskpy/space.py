@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from taskpy.broker import Broker
     from taskpy.line_redis import RedisLine
 
-#: How many tasks are submitted in one pipeline.
+#: How many tasks are submitted in one call.
 SUBMIT_BATCH = 500
 
 
@@ -75,11 +75,14 @@ class Space:
         return Space(self._url, namespace=namespace, redis=self._redis, timeout=timeout, connections=connections)
 
     def submit_many(self, lines: Sequence["RedisLine"]) -> None:
-        """Submit the tasks of these lines, a pipeline a batch; raises `SubmitUncertain` with the first uncertain id."""
+        """Submit the tasks of these lines, which differ in their arguments only, with one call a batch.
+
+        Raises `SubmitUncertain` with the first uncertain id.
+        """
         for first in range(0, len(lines), SUBMIT_BATCH):
             batch = lines[first : first + SUBMIT_BATCH]
             try:
-                self.broker.run_many([line.submission() for line in batch])
+                self.broker.run(batch[0].submission_of(batch))
             except errors.Unreachable as error:
                 raise errors.SubmitUncertain(batch[0].id, f"{len(batch)} tasks are uncertain: {error}") from error
             for line in batch:

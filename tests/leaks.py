@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from taskpy_worker.slots import IDLE_NAME, Slots
 
 from taskpy import aio, eventloop
 from taskpy.eventloop import EventLoop
@@ -104,6 +105,8 @@ def _of_the_held() -> set[str]:
         if isinstance(one, Subscriber):
             if one._thread is not None:
                 found.add(f"thread {one._thread.name} ({one._thread.ident})")
+        elif isinstance(one, Slots):  # which has no names of its threads: of a worker beside all tests, and idle
+            found |= {name for name in _threads() if name.startswith(f"thread {IDLE_NAME} ")}
         elif isinstance(one, EventLoop):
             if (loop := one._loop) is not None:
                 numbers |= {loop._selector.fileno(), loop._ssock.fileno(), loop._csock.fileno()}
@@ -180,7 +183,7 @@ def _noting(cls: type) -> None:
 
 
 if not getattr(Subscriber.__init__, "__wrapped__", None):
-    for _cls in (redis.ConnectionPool, redis.asyncio.ConnectionPool, Subscriber, EventLoop, Space, aio.Client):
+    for _cls in (redis.ConnectionPool, redis.asyncio.ConnectionPool, Subscriber, EventLoop, Slots, Space, aio.Client):
         _noting(_cls)
 
 

@@ -31,6 +31,7 @@ from taskpy.ops.outside import send as send
 from taskpy.ops.outside import status as status
 from taskpy.ops.outside import stop as stop
 from taskpy.ops.outside import submit as submit
+from taskpy.ops.outside import submit_many as submit_many
 from taskpy.ops.worker import Ending as Ending
 from taskpy.ops.worker import Why as Why
 from taskpy.ops.worker import claim as claim

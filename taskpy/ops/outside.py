@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Mail, Receipt, Reported, Standing, text
+from taskpy.answers import Agreement, Mail, Receipt, Reported, Standing, text, texts
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys
 from taskpy.spec import Follows
@@ -47,6 +47,26 @@ def submit(
         [id, queue, name, spec, ms(delay), restarts, ms(keep), *messages],
         text,
     )
+
+
+def submit_many(
+    keys: Keys,
+    *,
+    queue: str,
+    name: str,
+    tasks: Sequence[tuple[str, bytes]],
+    delay: float = 0.0,
+    restarts: int | None = None,
+    keep: float | None = None,
+) -> Op[list[str]]:
+    """Accept tasks, at most 1000, each given as its id and its spec, as `submit` does each; the answers in order."""
+    restarts = specs.RESTARTS if restarts is None else restarts
+    keep = specs.KEEP_SECONDS if keep is None else keep
+    places = [keys.queue(queue), keys.bell(queue), keys.later(), keys.queues()]
+    args: list[Arg] = [queue, name, ms(delay), restarts, ms(keep)]
+    for id, packed in tasks:
+        args += [id, packed]
+    return scripted("submit_many", [*places, *(keys.task(id) for id, _ in tasks)], args, texts)
 
 
 def revive(keys: Keys, *, id: str, new_id: str, queue: str) -> Op[str]:

@@ -25,6 +25,12 @@ CONTROLS = {
         "",
         submits.test_a_task_submitted_twice_is_there_once,
     ),
+    "an accepted id is accepted again among many": (
+        "submit_many",
+        "if answers[n] == 'new' then",
+        "if true then",
+        submits.test_many_submitted_twice_are_there_once,
+    ),
     "no fence": (
         "settle",
         "state == 'running' and current == token then",

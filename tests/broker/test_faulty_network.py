@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 10.0
 #: What Redis writes from its clock differs between two runs; and a question that is repeated is one more.
 CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked"}
 #: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
-ANSWER_ONCE = {"submit", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
+ANSWER_ONCE = {"submit", "submit_many", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
 
 
 def ripe(rig):
@@ -35,7 +35,8 @@ def ripe(rig):
 STEPS = [
     ("agree", {"version": 1, "lease": 15.0}),
     ("submit", {"id": "a", "messages": [b"first"]}),
-    *[("submit", {"id": id}) for id in ("b", "c", "d", "e")],
+    ("submit", {"id": "b"}),
+    ("submit_many", {"tasks": [(id, b"spec") for id in ("c", "d", "e")]}),
     ("submit", {"id": "late", "delay": 60.0}),
     ("locate", {"id": "a"}),
     ("join", {"info": b"info"}),

@@ -48,6 +48,44 @@ def test_a_late_copy_answers_the_state(rig):
     assert rig.everything() == before
 
 
+def many(rig, ids, **options):
+    return rig.run(rig.op("submit_many", tasks=[(id, f"spec of {id}".encode()) for id in ids], **options))
+
+
+def test_many_are_as_each_one_by_itself(rig):
+    assert many(rig, "abc", restarts=5, keep=60) == ["new"] * 3
+
+    assert rig.raw.lrange(rig.keys.queue("q"), 0, -1) == [b"c", b"b", b"a"]
+    assert rig.raw.lrange(rig.keys.bell("q"), 0, -1) == [b"a"]
+    fields = [rig.fields(id) for id in "abc"]
+    for id, each in zip("abc", fields, strict=True):
+        assert each.pop("spec") == f"spec of {id}"
+    rig.submit(id="alone", restarts=5, keep=60)
+    alone = rig.fields("alone")
+    del alone["spec"]
+    for each in [*fields, alone]:
+        del each["submitted"]
+    assert fields == [alone] * 3
+
+
+def test_many_submitted_twice_are_there_once(rig):
+    assert many(rig, "ab") == ["new", "new"]
+    before = rig.everything()
+    assert many(rig, "ab") == ["queued", "queued"]
+    assert rig.everything() == before
+
+    assert many(rig, "abc") == ["queued", "queued", "new"]
+    assert rig.raw.lrange(rig.keys.queue("q"), 0, -1) == [b"c", b"b", b"a"]
+
+
+def test_many_can_be_delayed(rig):
+    assert many(rig, "ab", delay=60) == ["new", "new"]
+
+    assert rig.raw.llen(rig.keys.queue("q")) == 0
+    assert {id for id, _ in rig.raw.zrange(rig.keys.later(), 0, -1, withscores=True)} == {b"a", b"b"}
+    assert rig.raw.llen(rig.keys.bell("q")) == 0
+
+
 def test_first_in_is_first_out(rig):
     for id in "abc":
         rig.submit(id=id)
