@@ -8,6 +8,9 @@ from typing import Any
 #: Where the Redis of this run is, and how this system is set up: "fast", or "safe" from crashes.
 URL = os.environ.get("BENCH_URL", "")
 VARIANT = os.environ.get("BENCH_VARIANT", "fast")
+SAFE = VARIANT == "safe"
+#: How many tasks a worker process runs at once, where the system takes that from its code.
+CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "10"))
 #: How long to look away between two looks at a result, where looking is all there is.
 POLL_SECONDS = 0.001
 
@@ -60,3 +63,10 @@ class Driver:
     def has_bulk(self) -> bool:
         """Whether there is an API for many."""
         return type(self).submit_many is not Driver.submit_many
+
+
+def use_uvloop() -> None:
+    """Have the event loop of a worker be uvloop, where the system does not see to that."""
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

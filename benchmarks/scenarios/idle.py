@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 import redis
 
@@ -50,8 +50,9 @@ class Requests:
     """Counts the requests on the wire, by MONITOR: what scripts call is none."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Any = redis.Redis.from_url(url)
-        self._monitor = self._redis.monitor()
+        self._redis = redis.Redis.from_url(url)
+        # redis-py has no types for it.
+        self._monitor = cast("Any", self._redis).monitor()
         self.count = 0
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
