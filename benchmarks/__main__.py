@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from benchmarks import baseline, options, picture, readme, run, selection, table
+from benchmarks import baseline, machine, options, picture, readme, run, selection, table
 from benchmarks.bench import Bench
 from benchmarks.results import Results
 from benchmarks.scenarios import ALL
@@ -43,7 +43,10 @@ def _measure(given: options.Options) -> Results:
         base = stack.enter_context(baseline.checkout(given.base)) if given.base else None
         systems = selection.chosen(given, base)
         bench = stack.enter_context(Bench(seconds=QUICK_SECONDS if given.quick else FULL_SECONDS))
-        return run.measure(bench, given, selection.scenarios(given), systems)
+        results = run.measure(bench, given, selection.scenarios(given), systems)
+        if base:
+            results.machine["base"] = f"taskpy at {machine.commit_of(base)}"
+        return results
 
 
 if __name__ == "__main__":

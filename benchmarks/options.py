@@ -10,6 +10,7 @@ from benchmarks.systems import ROOT
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 #: Those that a quick run takes along: the fastest ones.
 QUICK_PEERS = ("huey", "dramatiq")
+QUICK_VARIANTS = ("fast", "async")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def read(arguments: Sequence[str], known: Sequence[str]) -> Options:
     parser.add_argument("--quick", action="store_true", help="smaller and fewer, in less than five minutes")
     parser.add_argument("--repetitions", type=int, help="how often each is measured (3; quick: 2)")
     parser.add_argument("--tasks", type=int, help="the size of each sample, instead of what each has")
-    parser.add_argument("--base", help="a commit to compare with")
+    parser.add_argument("--base", help="a commit to compare with; then nobody else, unless --peers names them")
     parser.add_argument("--json", type=Path, help="where the results go (a full run: benchmarks/results/latest.json)")
     parser.add_argument("--report", action="store_true", help="measure nothing: show the results that are there")
     given = parser.parse_args(arguments)
@@ -52,11 +53,12 @@ def read(arguments: Sequence[str], known: Sequence[str]) -> Options:
         if name not in known:
             parser.error(f"there is no scenario {name!r}; there are: {' '.join(known)}")
     whole = not (given.quick or scenarios or given.peers or given.variants or given.base or given.tasks)
-    peers = given.peers if given.peers is not None else (QUICK_PEERS if given.quick else None)
+    peers = given.peers or (("none",) if given.base else QUICK_PEERS if given.quick else None)
+    variants = given.variants or (QUICK_VARIANTS if given.quick else None)
     return Options(
         scenarios=scenarios,
         peers=() if peers == ("none",) else peers,
-        variants=given.variants,
+        variants=variants,
         quick=given.quick,
         repetitions=given.repetitions or (2 if given.quick else 3),
         tasks=given.tasks,

@@ -69,8 +69,10 @@ class Group:
 
     def kill(self) -> None:
         """End all of it at once."""
-        while self._signal(signal.SIGKILL):
-            self.process.poll()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._signal(signal.SIGKILL) and (self.process.poll() is None or pids_of_group(self.pid)):
+            if time.monotonic() > deadline:
+                raise Failed(f"the processes {pids_of_group(self.pid)} cannot be killed")
             time.sleep(0.005)
         self.process.wait()
         if self.process.stdout is not None:

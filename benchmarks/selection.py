@@ -26,14 +26,16 @@ def chosen(options: Options, base: Path | None = None, known: Sequence[System] =
     if missing := set(options.peers or ()) - names:
         raise Unknown(f"there is no {', '.join(sorted(missing))}; there are: {' '.join(sorted(names))}")
     wanted = [system for system in known if options.peers is None or system.name in options.peers]
-    found = [systems.raw(), *ours(), *(ours(base, "base") if base else ()), *wanted]
+    found = [systems.raw(), *ours(base), *wanted]
     return [system for system in found if options.variants is None or system.variant in options.variants]
 
 
-def ours(code: Path = systems.ROOT, name: str = "taskpy") -> list[System]:
-    """taskpy, with plain functions and with coroutines."""
+def ours(base: Path | None = None) -> list[System]:
+    """taskpy, with plain functions and with coroutines; each beside the same of another commit, if there is one."""
     processes = max(2, os.cpu_count() or 2)
+    folders = {"taskpy": systems.ROOT} | ({"base": base} if base else {})
     return [
         systems.taskpy(code=code, name=name, asynchronous=asynchronous, processes=processes)
         for asynchronous in (False, True)
+        for name, code in folders.items()
     ]

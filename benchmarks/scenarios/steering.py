@@ -56,7 +56,7 @@ def _first(bench: Bench) -> float:
 
 SCENARIOS = (
     Scenario("send", "send to recv in a running task, one way", _send, 1_000, 300, "ours", PUBSUB),
-    Scenario("stop", "stop until the task sees it", _stop, 40, 20, wants="stop", calibration=PUBSUB),
+    Scenario("stop", "stop until the task sees it", _stop, 40, 10, wants="stop", calibration=PUBSUB),
     Scenario("stream", "messages from a task to a reader", _stream, 20_000, 5_000, "ours", {"pair": PART["pair"]}),
     Scenario("start", "start to the first task", _start, 3, 1, wants="ours"),
 )
