@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.results import Results
-from benchmarks.statistics import Summary, shown
+from benchmarks.statistics import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,19 @@ def rows(results: Results) -> Iterator[Row]:
             yield Row(goal.what, goal.goal, *found)
 
 
-def faster(figure: str, now: Summary, before: Summary) -> float:
-    """How many times as good a figure is as it was: above 1 is better, whether it is a rate or a cost."""
-    ratio = now.median / before.median if before.median else 1.0
-    return ratio if figure.endswith("per_second") and not figure.startswith(COSTS) else 1 / ratio if ratio else 1.0
-
-
 #: Rates of which less is better.
 COSTS = ("requests_", "commands_")
+
+
+def improvements(results: Results, scenario: str, figure: str, variant: str) -> Iterator[float]:
+    """For each repetition, how many times as good a figure is as it was at the other commit."""
+    found: dict[tuple[str, int], float] = {
+        (sample.system, sample.repetition): sample.figures[figure]
+        for sample in results.samples
+        if (sample.scenario, sample.variant) == (scenario, variant) and figure in sample.figures
+    }
+    rate = "per_second" in figure and not figure.startswith(COSTS)
+    for system, repetition in found:
+        now, before = found.get(("taskpy", repetition), 0.0), found.get(("base", repetition), 0.0)
+        if system == "base" and now and before:
+            yield now / before if rate else before / now

@@ -31,7 +31,7 @@ def draw(results: Results, path: Path) -> None:
         return
     figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 4.6), squeeze=False)
     for axis, (scenario, name, title, more_is_better) in zip(axes[0], panels, strict=True):
-        _panel(axis, _bars(results, scenario, name, more_is_better=more_is_better), title)
+        _panel(axis, bars(results, scenario, name, more_is_better=more_is_better), title)
     machine = results.machine
     said = f"{machine['machine']}; {machine['server']}, Python {machine['python']}; taskpy {machine['taskpy']}"
     figure.text(0.5, 0.01, said, ha="center", fontsize=8, color="#6b7280")
@@ -41,7 +41,7 @@ def draw(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def _bars(
+def bars(
     results: Results, scenario: str, figure: str, *, more_is_better: bool
 ) -> list[tuple[str, float, float, float]]:
     """Label, median, min and max of each system, the best one first."""

@@ -6,8 +6,9 @@ from benchmarks import goals
 from benchmarks.results import Results
 from benchmarks.scenarios import ALL
 from benchmarks.scenarios.scenario import Scenario
+from benchmarks.statistics import Summary
 
-_MET = {True: "yes", False: "**no**", None: "not measured"}
+_MET = {True: "yes", False: "**no**"}
 
 
 def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -18,8 +19,11 @@ def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def goals_table(results: Results) -> str:
     """What was wanted, and what there is."""
-    lines = [(row.what, row.goal, row.measured, row.ratio, _MET[row.met]) for row in goals.rows(results)]
-    return markdown(("what", "goal", "taskpy", "ratio", "met?"), lines)
+    rows = list(goals.rows(results))
+    lines = [(row.what, row.goal, row.measured, row.ratio, _MET[row.met]) for row in rows if row.met is not None]
+    table = markdown(("what", "goal", "taskpy", "ratio", "met?"), lines)
+    missing = [f"{row.what} {row.goal}" for row in rows if row.met is None]
+    return "\n\n".join([table, f"Not measured: {'; '.join(missing)}."] if missing else [table])
 
 
 def scenario_table(results: Results, scenario: Scenario) -> str:
@@ -44,17 +48,22 @@ def _lines(results: Results, scenario: Scenario) -> Iterator[tuple[str, ...]]:
 
 
 def comparison(results: Results) -> str:
-    """Each figure now and at the other commit; "better" above 1 is what one wants, whether it is a rate or a time."""
+    """Each figure now and at the other commit.
+
+    "Better" compares repetition by repetition, so what disturbed both is not in it; above 1 is what one wants, whether
+    the figure is a rate or a cost.
+    """
     lines = []
     for name in ALL:
         for variant in ("fast", "async"):
             for figure in results.figures(name, "base", variant):
                 before = results.figure(name, figure, "base", variant)
                 now = results.figure(name, figure, "taskpy", variant)
-                if before and now:
+                better = list(goals.improvements(results, name, figure, variant))
+                if before and now and better:
                     what = f"{name} ({variant})" if variant != "fast" else name
-                    better = f"{goals.faster(figure, now, before):.2f} x"
-                    lines.append((what, figure.replace("_", " "), str(before), str(now), better))
+                    said = f"{Summary.of(better)} x"
+                    lines.append((what, figure.replace("_", " "), str(before), str(now), said))
     return markdown(("scenario", "figure", "base", "now", "better"), lines)
 
 
