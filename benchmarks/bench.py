@@ -73,7 +73,7 @@ class Bench:
             yield groups
         finally:
             for group in groups:
-                group.end()
+                group.kill()  # the server is emptied next, so nobody needs to give anything back
 
     @contextlib.contextmanager
     def client(self, system: System, setting: Setting, verb: str, **numbers: int) -> Iterator[Speaker]:

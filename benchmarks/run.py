@@ -18,7 +18,7 @@ def measure(bench: Bench, options: Options, scenarios: Iterable[Scenario], syste
     results = Results(machine.describe(bench.server))
     broken = _prepare(systems, results)
     for scenario in scenarios:
-        for repetition in range(options.repetitions):
+        for repetition in range(scenario.repetitions(options.repetitions, quick=options.quick)):
             for system in systems:
                 if not scenario.takes(system) or (scenario.name, system.label) in broken:
                     continue

@@ -17,8 +17,8 @@ Figures = dict[str, float]
 PAUSE_SECONDS = 0.001
 QUEUE = "default"
 BULK = 1000
-#: How long it is watched what waiting tasks say.
-QUIET_SECONDS = 5.0
+#: How long it is watched what waiting tasks say: leases are renewed every 5 s.
+QUIET_SECONDS = 10.0
 
 
 def _client() -> taskpy.Client:

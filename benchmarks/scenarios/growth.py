@@ -35,6 +35,6 @@ def _waiting(bench: Bench, system: System, most: int) -> Figures:
 
 
 SCENARIOS = (
-    Scenario("depth", "CPU for each task by how many are queued", _depth, 1_000_000, 20_000, wants="ours"),
-    Scenario("waiting", "CPU for each task by how many wait", _waiting, 10_000, 1_000, wants="ours"),
+    Scenario("depth", "CPU for each task by how many are queued", _depth, 1_000_000, 20_000, wants="ours", slow=True),
+    Scenario("waiting", "CPU for each task by how many wait", _waiting, 10_000, 1_000, wants="ours", slow=True),
 )

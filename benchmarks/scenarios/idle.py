@@ -74,4 +74,4 @@ class Requests:
             return  # the end: our connection was closed
 
 
-SCENARIOS = (Scenario("idle", "an idle worker", _idle, 20, 8, wants="ours"),)
+SCENARIOS = (Scenario("idle", "an idle worker", _idle, 20, 10, wants="ours", slow=True),)

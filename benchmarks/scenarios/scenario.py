@@ -28,6 +28,8 @@ class Scenario:
     use: str = "one"
     #: Whether taskpy's `async def` tasks are measured, too.
     coroutines: bool = False
+    #: Whether it takes so long that a quick run does it only once.
+    slow: bool = False
     #: Whether the size is seconds, for which the system's pace has the tasks.
     in_seconds: bool = False
 
@@ -42,6 +44,10 @@ class Scenario:
             "stop": system.has_stop,
             "ours": system.ours,
         }[self.wants]
+
+    def repetitions(self, wanted: int, *, quick: bool) -> int:
+        """How often it is measured."""
+        return 1 if quick and self.slow else wanted
 
     def size(self, system: System, *, quick: bool, tasks: int | None) -> int:
         """How large a sample of this system is."""

@@ -37,10 +37,10 @@ def _roundtrip(bench: Bench, system: System, n: int) -> Figures:
 
 SCENARIOS = (
     Scenario(
-        "drain", "drain, one worker process", _drain, 4, 2, calibration=CONSUMERS, coroutines=True, in_seconds=True
+        "drain", "drain, one worker process", _drain, 4, 1, calibration=CONSUMERS, coroutines=True, in_seconds=True
     ),
     Scenario(
-        "best", "drain, best setting", _best, 5, 3, calibration=CONSUMERS, use="best", coroutines=True, in_seconds=True
+        "best", "drain, best setting", _best, 5, 1, calibration=CONSUMERS, use="best", coroutines=True, in_seconds=True
     ),
     Scenario("reading", "drain while all results are read", _reading, 20_000, 5_000, "ours", CONSUMERS),
     Scenario(
