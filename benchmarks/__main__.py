@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     print(table.report(results))
     if given.picture and given.json is not None:
         picture.draw(results, given.json.with_suffix(".png"))
+    if given.json == options.RESULTS:
         readme.update(results)
     return 0
 

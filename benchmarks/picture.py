@@ -29,9 +29,14 @@ def draw(results: Results, path: Path) -> None:
     panels = [panel for panel in PANELS if results.systems(panel[0])]
     if not panels:
         return
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 4.6), squeeze=False)
-    for axis, (scenario, name, title, more_is_better) in zip(axes[0], panels, strict=True):
-        _panel(axis, bars(results, scenario, name, more_is_better=more_is_better), title)
+    drawn = [(bars(results, scenario, name, more_is_better=more), title) for scenario, name, title, more in panels]
+    rows = (len(drawn) + 1) // 2
+    height = rows * (1 + 0.22 * max(len(found) for found, _ in drawn))
+    figure, axes = plt.subplots(rows, 2, figsize=(10, height), squeeze=False)
+    for axis in axes.flat[len(drawn) :]:
+        axis.set_visible(False)
+    for axis, (found, title) in zip(axes.flat, drawn, strict=False):
+        _panel(axis, found, title)
     machine = results.machine
     said = f"{machine['machine']}; {machine['server']}, Python {machine['python']}; taskpy {machine['taskpy']}"
     figure.text(0.5, 0.01, said, ha="center", fontsize=8, color="#6b7280")

@@ -1,6 +1,7 @@
 """The run: each scenario in turn, its repetitions interleaved over the systems, the raw calibration right before each."""
 
 import sys
+import time
 from collections.abc import Iterable, Sequence
 
 from benchmarks import environments, machine
@@ -64,7 +65,7 @@ def _measured(bench: Bench, scenario: Scenario, system: System, repetition: int,
 
 
 def _sample(scenario: Scenario, system: System, repetition: int, size: int, **more: object) -> Sample:
-    setting = system.setting(scenario.use).text
+    setting = "" if scenario.use == "client" else system.setting(scenario.use).text
     return Sample(scenario.name, system.name, system.variant, repetition, size, setting, **more)  # type: ignore[arg-type]
 
 
@@ -79,5 +80,5 @@ def _calibrate(bench: Bench, scenario: Scenario) -> dict[str, float]:
 
 def _tell(sample: Sample) -> None:
     found = "  ".join(f"{name} {shown(value)}" for name, value in sample.figures.items())
-    label = f"{sample.scenario:10} {sample.system} {sample.variant} #{sample.repetition}"
-    print(f"{label:42} {found or 'DOES NOT RUN: ' + sample.error[-600:]}", file=sys.stderr, flush=True)
+    label = f"{time.strftime('%H:%M:%S')} {sample.scenario:10} {sample.system} {sample.variant} #{sample.repetition}"
+    print(f"{label:51} {found or 'DOES NOT RUN: ' + sample.error[-600:]}", file=sys.stderr, flush=True)

@@ -12,6 +12,8 @@ from taskpy.embedded_program import find_server
 #: What Debian installs; else whatever taskpy would run, the wheel's server first.
 DEBIAN = Path("/usr/bin/redis-server")
 START_SECONDS = 20.0
+#: How long an answer may take: a million tasks are not forgotten at once.
+ANSWER_SECONDS = 60.0
 
 
 def free_port() -> int:
@@ -31,7 +33,7 @@ class Server:
         command = [self.program.path, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--maxclients", "4000"]
         self._group = Group(command, log=folder / "redis.log")
-        self.redis: redis.Redis = redis.Redis.from_url(self.url)
+        self.redis: redis.Redis = redis.Redis.from_url(self.url, socket_timeout=ANSWER_SECONDS)
         try:
             self._wait_until_it_answers()
         except BaseException:

@@ -26,7 +26,9 @@ def _used(bench: Bench) -> int:
 
 
 SCENARIOS = (
-    Scenario("enqueue", "submit, one call each", _single, 5_000, 2_000, calibration={"push": PART["push"]}),
-    Scenario("bulk", "submit many", _bulk, 20_000, 10_000, wants="bulk", calibration={"push": PART["push"]}),
-    Scenario("memory", "memory of Redis for each queued task", _memory, 20_000, 5_000, wants="ours"),
+    Scenario(
+        "enqueue", "submit, one call each", _single, 5_000, 2_000, use="client", calibration={"push": PART["push"]}
+    ),
+    Scenario("bulk", "submit many", _bulk, 20_000, 10_000, "bulk", use="client", calibration={"push": PART["push"]}),
+    Scenario("memory", "memory of Redis for each queued task", _memory, 20_000, 5_000, "ours", use="client"),
 )

@@ -24,7 +24,7 @@ class Scenario:
     wants: Wants = "all"
     #: Verbs of `drivers/raw.py` that run right before each sample, and how often each.
     calibration: dict[str, int] = field(default_factory=dict)
-    #: Which setting of the system it uses.
+    #: Which setting of the system it uses; "client" where no worker runs.
     use: str = "one"
     #: Whether taskpy's `async def` tasks are measured, too.
     coroutines: bool = False
