@@ -1,8 +1,11 @@
 """The run: each scenario in turn, its repetitions interleaved over the systems, the raw calibration right before each."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+
+import redis
 
 from benchmarks import environments, machine
 from benchmarks.bench import Bench
@@ -28,7 +31,7 @@ def measure(bench: Bench, options: Options, scenarios: Iterable[Scenario], syste
                     sample = _sample(scenario, system, repetition, size, error=broken[system.name])
                 else:
                     sample = _measured(bench, scenario, system, repetition, size)
-                if sample.error:  # it would fail the next time, too, and takes the longest to do so
+                if sample.error and not system.ours:  # it would fail again, and takes the longest to do so
                     broken[scenario.name, system.label] = sample.error
                 results.samples.append(sample)
                 _tell(sample)
@@ -45,11 +48,11 @@ def _prepare(systems: Sequence[System], results: Results) -> dict[str | tuple[st
         environment = system.python.parents[1].name
         try:
             environments.prepare(environment, system.requirements)
-        except (Failed, OSError) as error:
-            broken[system.name] = str(error)
-        else:
             packages = [requirement.partition("=")[0].partition("[")[0] for requirement in system.requirements]
             found = environments.versions(environment, packages)
+        except (Failed, OSError, subprocess.SubprocessError) as error:
+            broken[system.name] = str(error)
+        else:
             results.versions[system.name] = ", ".join(f"{name} {version}" for name, version in found.items())
     return broken
 
@@ -59,7 +62,7 @@ def _measured(bench: Bench, scenario: Scenario, system: System, repetition: int,
         calibration = _calibrate(bench, scenario)
         bench.fresh()
         figures = scenario.run(bench, system, size)
-    except (Failed, OSError, ValueError, RuntimeError) as error:
+    except (Failed, OSError, ValueError, RuntimeError, redis.RedisError) as error:
         return _sample(scenario, system, repetition, size, error=str(error))
     return _sample(scenario, system, repetition, size, figures=figures, raw=calibration)
 

@@ -1,12 +1,26 @@
 """The benchmarks' own arithmetic: what samples come to, which are taken, and how tables say so."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import environments, goals, options, picture, processes, readme, selection, statistics, table
+from benchmarks import (
+    environments,
+    goals,
+    options,
+    picture,
+    processes,
+    readme,
+    run,
+    selection,
+    statistics,
+    systems,
+    table,
+)
 from benchmarks.results import Results, Sample
 from benchmarks.scenarios import ALL
+from benchmarks.scenarios.scenario import Scenario
 from benchmarks.statistics import Summary
 
 
@@ -258,14 +272,53 @@ def test_a_drain_lasts_as_long_for_a_slow_system():
 
 
 def test_a_scenario_takes_those_that_can():
-    systems = {(s.name, s.variant): s for s in selection.chosen(options.read([], list(ALL)))}
+    named = {(s.name, s.variant): s for s in selection.chosen(options.read([], list(ALL)))}
 
-    assert not ALL["bulk"].takes(systems["huey", "fast"])
-    assert not ALL["stop"].takes(systems["huey", "fast"])
-    assert not ALL["send"].takes(systems["celery", "fast"])
-    assert not ALL["enqueue"].takes(systems["raw", "fast"])
-    assert not ALL["enqueue"].takes(systems["taskpy", "async"])
-    assert ALL["drain"].takes(systems["taskpy", "async"])
+    assert not ALL["bulk"].takes(named["huey", "fast"])
+    assert not ALL["stop"].takes(named["huey", "fast"])
+    assert not ALL["send"].takes(named["celery", "fast"])
+    assert not ALL["enqueue"].takes(named["raw", "fast"])
+    assert not ALL["enqueue"].takes(named["taskpy", "async"])
+    assert ALL["drain"].takes(named["taskpy", "async"])
+
+
+# -- the run ------------------------------------------------------------------------------------
+
+
+def measured(behave, *systems):
+    """The samples of two repetitions of a scenario that does nothing but `behave`."""
+    program = SimpleNamespace(engine="redis", version="7")
+    bench = SimpleNamespace(server=SimpleNamespace(program=program), fresh=lambda: None)
+    scenario = Scenario("drain", "nothing", behave, full=1, quick=1)
+    given = options.read(["--repetitions", "2"], list(ALL))
+    return run.measure(bench, given, [scenario], systems).samples
+
+
+def test_repetitions_take_turns_and_what_fails_is_left_out_from_then_on():
+    def behave(_bench, system, _size):
+        if system.name == "rq":
+            raise processes.Failed("nobody there")
+        return {"per_second": 1.0}
+
+    found = measured(behave, systems.taskpy(), dataclasses.replace(systems.taskpy(), name="rq", driver="rq"))
+
+    assert [(each.system, each.repetition, each.error) for each in found] == [
+        ("taskpy", 0, ""),
+        ("rq", 0, "nobody there"),
+        ("taskpy", 1, ""),
+    ]
+
+
+def test_what_cannot_be_installed_is_said(monkeypatch):
+    def refuse(_name, requirements):
+        raise processes.Failed(f"there is no {requirements[0]}")
+
+    monkeypatch.setattr(environments, "prepare", refuse)
+    peer = dataclasses.replace(systems.taskpy(), name="rq", driver="rq", requirements=("rq==99",))
+
+    found = measured(lambda *_: {"per_second": 1.0}, peer)
+
+    assert [(each.system, each.error) for each in found] == [("rq", "there is no rq==99")]
 
 
 # -- environments -------------------------------------------------------------------------------
