@@ -13,10 +13,11 @@ FREE = 10
 def _depth(bench: Bench, system: System, deepest: int) -> Figures:
     found: Figures = {}
     setting = system.setting("one")
-    for depth in sorted({100, min(MEASURED, deepest), deepest}):
+    measured = max(100, min(MEASURED, deepest // 8))
+    for depth in sorted({100, deepest} | ({MEASURED} if deepest > 10 * MEASURED else set())):
         bench.fresh()
         with bench.workers(system, setting) as [worker]:
-            numbers = {"queued": depth, "measured": min(MEASURED, deepest)}
+            numbers = {"queued": depth, "measured": measured}
             figures = bench.ask(system, setting, "depth", worker=worker.pid, server=bench.server.pid, **numbers)
         found[f"cpu_us_at_{depth}"] = figures["cpu_us"]
     return found | {"growth": found[f"cpu_us_at_{deepest}"] / found["cpu_us_at_100"]}
