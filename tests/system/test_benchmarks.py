@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.system.daemons import running
 from tests.system.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,7 @@ def test_what_is_interrupted_leaves_nothing(folder):
         run.communicate(timeout=60)
 
     assert run.returncode == 130
-    assert not any(process.is_running() for process in began)
+    assert not any(running(process.pid) for process in began)
     assert list(folder.iterdir()) == []
 
 
