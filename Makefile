@@ -9,6 +9,9 @@ endif
 BIN := .venv/bin
 INSTALLED := .venv/installed
 DOCS_INSTALLED := .venv/installed-docs
+BENCH_INSTALLED := .venv/installed-bench
+BENCH = $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
+	$(if $(TASKS),--tasks $(TASKS)) $(if $(BASE),--base $(BASE)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 # The demo's server is its own: it must not meet the tasks of a Redis that happens to be set in the environment.
 DEMO_ENV := env -u TASKPY_REDIS_URL -u REDIS_URL -u TASKPY_EMBEDDED -u TASKPY_NAMESPACE \
@@ -26,10 +29,10 @@ EXAMPLES := 1000
 SECONDS := 60
 TARGETS :=
 
-.PHONY: help demo test model fuzz chaos oldest check docs clean
+.PHONY: help demo test model fuzz chaos oldest bench bench-quick check docs clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## run real work on two workers, steer it, and kill one of them
 	@$(DEMO_ENV) $(BIN)/python -m taskpy.cli demo
@@ -49,6 +52,12 @@ oldest: .venv/oldest/installed ## run what meets them with the oldest redis-py, 
 
 fuzz: .venv/fuzz-installed ## attack all that reads from Redis; SECONDS=600 for longer, TARGETS="spec answer" for some
 	@PYTHONPATH=.:worker $(BIN)/python -m tests.fuzz.run $(SECONDS) $(TARGETS)
+
+bench: $(BENCH_INSTALLED) ## measure taskpy and all the others; ONLY=drain,roundtrip and PEERS=huey,saq (or none) for some
+	@$(BENCH)
+
+bench-quick: $(BENCH_INSTALLED) ## the same in five minutes; BASE=<commit> compares with another commit
+	@$(BENCH) --quick
 
 check: $(INSTALLED) ## check style, format and types
 	$(BIN)/ruff check .
@@ -77,6 +86,10 @@ $(INSTALLED): pyproject.toml
 
 $(DOCS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
 .venv/oldest/installed: pyproject.toml Makefile $(INSTALLED)

@@ -193,7 +193,9 @@ def test_a_name_says_what_is_in_it(name):
 
 
 @pytest.mark.parametrize(
-    "path", [*MODULES.values(), *(ROOT / "taskpy" / "lua").rglob("*.lua")], ids=lambda path: path.name
+    "path",
+    [*MODULES.values(), *(ROOT / "taskpy" / "lua").rglob("*.lua"), *(ROOT / "benchmarks").rglob("*.py")],
+    ids=lambda path: path.name,
 )
 def test_a_file_is_read_in_one_sitting(path):
     assert len(path.read_text().splitlines()) <= LINES_LIMIT

@@ -276,7 +276,9 @@ def heading_ids(path):
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "examples" / "README.md"], ids=name_of)
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, ROOT / "examples" / "README.md", ROOT / "benchmarks" / "README.md"], ids=name_of
+)
 def test_links_lead_somewhere(path):
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", path.read_text())
 
