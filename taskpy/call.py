@@ -98,7 +98,7 @@ def _streamed(generator: Generator[Any, None, Any], task: Any) -> Any:
         message = next(generator)
         while True:
             try:
-                task.send(message)
+                task.pour(message)
             except BaseException as error:  # the function sees it at its `yield`, as it would at a `send`
                 message = generator.throw(error)
             else:
@@ -107,6 +107,7 @@ def _streamed(generator: Generator[Any, None, Any], task: Any) -> Any:
         return end.value
     finally:
         generator.close()
+        task.flush()
 
 
 async def _streamed_async(generator: AsyncGenerator[Any, None], task: Any) -> None:
@@ -114,7 +115,7 @@ async def _streamed_async(generator: AsyncGenerator[Any, None], task: Any) -> No
         message = await anext(generator)
         while True:
             try:
-                await task.send(message)
+                await task.pour(message)
             except BaseException as error:  # the function sees it at its `yield`, as it would at a `send`
                 message = await generator.athrow(error)
             else:
@@ -123,6 +124,7 @@ async def _streamed_async(generator: AsyncGenerator[Any, None], task: Any) -> No
         return
     finally:
         await generator.aclose()
+        await task.flush()
 
 
 def outcome_of(error: BaseException) -> Outcome:

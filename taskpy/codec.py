@@ -150,7 +150,7 @@ def _keywords(fields: dict[str, Any], key: str, name: str) -> dict[str, Any]:
 # -- messages and results -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """What one send carries, and the inbox it is for; `extra` keeps the fields that a newer taskpy wrote."""
 

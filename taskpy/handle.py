@@ -11,7 +11,7 @@ from taskpy.line import Line, LocalLine, Reported, Status
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
-from taskpy.spec import GRACE_SECONDS, Follows, Outcome, State, StopReason, Verdict
+from taskpy.spec import GRACE_SECONDS, MISSING, Follows, Outcome, State, StopReason, Verdict
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Handle(Contract[R]):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most `timeout` seconds; whether it has come. Raises `NotStarted` for a new task."""
-        return self._drive(self._flows.wait(timeout)).state.done
+        return self._drive(self._flows.wait(timeout, brief=True)).state.done
 
     def wait_begun(self, timeout: float | None = None) -> bool:
         """Wait until the function has begun, at most `timeout` seconds; whether it has, or the task has ended."""
@@ -64,7 +64,7 @@ class Handle(Contract[R]):
         Raises the task's exception when it failed, `TaskStopped` when it was stopped, `TaskTimeout` when it has not
         ended in time, `NotStarted` for a new task.
         """
-        result: R = result_of(self._drive(self._flows.wait(timeout)), timeout)
+        result: R = result_of(self._drive(self._flows.wait(timeout, brief=True)), timeout)
         return result
 
     def stop(
@@ -117,6 +117,8 @@ class Handle(Contract[R]):
         Every handle reads for itself, from the oldest message kept. Raises `Empty` when none comes in time,
         `TaskEnded` after the last one, `MessagesMissed` once when this handle came too late for some.
         """
+        if not (order or options) and (message := self._flows.at_hand()) is not MISSING:
+            return message
         inbox, block, timeout = recv_order(*order, **options)  # a name has a type here: the inside is a `Task` too
         return self._drive(self._flows.recv(inbox or block, timeout))
 
@@ -226,6 +228,9 @@ class Stream(Iterator[Any]):
 
     def __next__(self) -> Any:
         try:
+            # Mostly a whole page was fetched; then nothing needs to be driven.
+            if (message := self._reader.at_hand()) is not MISSING:
+                return message
             return self._handle._drive(self._reader.recv(True, self._timeout))  # noqa: SLF001 - our own
         except errors.TaskEnded:
             raise StopIteration from None

@@ -86,6 +86,16 @@ class InsideFlows:
         self.check()
         return (yield from self._mailbox.post(data))
 
+    def pour(self, data: Any) -> flow.Flow[None]:
+        """Append a message to the outbox, soon."""
+        self.check()
+        yield from self._mailbox.pour(data)
+
+    def flush(self) -> flow.Flow[None]:
+        """Append what was poured; a task that was lost has nothing more to say."""
+        if not self._mailbox.lost:
+            yield from self._mailbox.flush()
+
     def checkpoint(self, state: Any, messages: Sequence[Any]) -> flow.Flow[None]:
         """Store the state, acknowledge what was taken, append messages to the outbox; then a drain hands over."""
         if self._mailbox.lost:
@@ -264,6 +274,18 @@ class Inside(InsideView, Contract[Any]):
         """
         del block, timeout  # the signature of the other side; here there is nothing to wait for
         return self._drive(self._flows.send(data))
+
+    def pour(self, data: Any) -> None:
+        """Append a message to the outbox, soon: in the order of all that is sent, and before the end of the task.
+
+        For what a generator yields: what gathers while others are on their way to Redis goes in one step. Waits only
+        when too much has gathered.
+        """
+        self._drive(self._flows.pour(data))
+
+    def flush(self) -> None:
+        """Wait until all that was poured is in the outbox."""
+        self._drive(self._flows.flush())
 
     def checkpoint(self, state: Any = None, *, send: Sequence[Any] = ()) -> None:
         """Store `state`, acknowledge the messages taken so far, and send: all of it, or nothing.

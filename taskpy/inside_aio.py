@@ -41,6 +41,14 @@ class Task(InsideView):
         del block, timeout  # the signature of the other side; here there is nothing to wait for
         return await flow.drive_async(self._flows.send(data), self._perform)
 
+    async def pour(self, data: Any) -> None:
+        """Append a message to the outbox, soon: as `Inside.pour`."""
+        await flow.drive_async(self._flows.pour(data), self._perform)
+
+    async def flush(self) -> None:
+        """Wait until all that was poured is in the outbox."""
+        await flow.drive_async(self._flows.flush(), self._perform)
+
     async def checkpoint(self, state: Any = None, *, send: Sequence[Any] = ()) -> None:
         """Store `state`, acknowledge the messages taken so far, and send: all of it, or nothing.
 

@@ -91,8 +91,15 @@ class Line(Protocol):
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
 
+    @property
+    def fresh(self) -> bool:
+        """Whether it was begun here just now, and nobody has looked since: so it has hardly ended."""
+
     def watch(self) -> flow.Flow[Nudge]:
         """A nudge that is given whenever the task's state, outbox or room in the inbox changes."""
+
+    def heard(self, nudge: Nudge) -> Status | None:
+        """How the task has ended and what came of it, no more, where that was said with the nudge; None: look."""
 
     def start(self) -> flow.Flow[None]:
         """Begin; raises `AlreadyStarted`."""
@@ -147,6 +154,15 @@ class LocalLine(ABC):
         """Where the task stands now."""
         status = self._status  # read first: a task that ends afterwards has reported all it will
         return flow.just(replace(status, progress=self.reports.latest))
+
+    @property
+    def fresh(self) -> bool:
+        """No: to look costs nothing here."""
+        return False
+
+    def heard(self, nudge: Nudge) -> Status | None:  # noqa: ARG002 - as the contract says
+        """Nothing: to look costs nothing here."""
+        return None
 
     def watch(self) -> flow.Flow[Nudge]:
         """A nudge that is given at every change."""

@@ -23,8 +23,11 @@ logger = logging.getLogger("taskpy.remote")
 
 #: How long a waiter relies on pub/sub before it looks again.
 RECHECK_SECONDS = 5.0
-#: How many messages a reader takes at once.
+#: How many messages, or lines of a log, a reader takes at once.
 BATCH = 100
+#: ... when those before were small: so many of them, as long as they would be no more than so many bytes.
+LARGE_BATCH = 1000
+LARGE_BATCH_BYTES = 1024 * 1024
 #: How long a worker may take to say which messages a task has taken.
 ANSWER_SECONDS = 2.0
 
@@ -47,6 +50,8 @@ class RedisLine:
         self._task = task
         self._packed = None if task is None else codec.dump_spec(task)
         self._local: State | None = None if task is None else State.NEW  # until Redis knows the task
+        self._fresh = False
+        self._batch = BATCH
         self._final: Status | None = None
         self._queue = None if task is None else task.queue
         self._early: list[bytes] = []  # messages from before the start
@@ -68,6 +73,7 @@ class RedisLine:
             return Status(self._local, stop=self._stop_reason)
         if self._final is not None:
             return self._final
+        self._fresh = False
         standing: Standing | None = yield ops.status(self._keys, id=self.id)
         if standing is None:
             raise self._not_found()
@@ -76,8 +82,21 @@ class RedisLine:
             self._final = status
         return status
 
+    @property
+    def fresh(self) -> bool:
+        """Whether it was submitted here just now, and nobody has looked since."""
+        return self._fresh
+
+    def heard(self, nudge: Nudge) -> Status | None:
+        """How the task has ended and what came of it, where the message of its end says so: a short value does."""
+        word, _, value = nudge.said.partition(b" ")
+        if not value or word not in (b"succeeded", b"failed"):  # how it was stopped is a longer story
+            return None
+        return _status(Standing(State(word.decode()), value))
+
     def watch(self) -> flow.Flow[Nudge]:
         """A nudge for every change that Redis announces."""
+        self._fresh = False
         nudge: Nudge = yield flow.Watch(self._keys.task(self.id))
         return nudge
 
@@ -159,6 +178,7 @@ class RedisLine:
     def submitted(self) -> None:
         """Note that Redis has the task, and the messages sent so far."""
         self._local = None
+        self._fresh = True
         self._early = []
         for tell in observers:
             tell(self.id, self._keys.namespace, self._server(), self._packed or b"")
@@ -236,9 +256,12 @@ class RedisLine:
         """The outbox from an absolute index on, a batch at a time."""
         if self._local is not None:
             return Mail(self._local, index, [], 0)
-        mail: RawMail = yield ops.receive(self._keys, id=self.id, index=index, count=BATCH)
+        mail: RawMail = yield ops.receive(self._keys, id=self.id, index=index, count=self._batch)
         if mail.state is None:
             raise self._not_found()
+        if mail.messages:
+            size = sum(map(len, mail.messages)) / len(mail.messages)
+            self._batch = LARGE_BATCH if size * LARGE_BATCH <= LARGE_BATCH_BYTES else BATCH
         return Mail(mail.state, mail.first, mail.messages, mail.sent)
 
     def opened(self, message: bytes) -> Any:

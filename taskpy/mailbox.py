@@ -61,6 +61,12 @@ class Mailbox(Protocol):
     def post(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox; how many it has ever been given with this one."""
 
+    def pour(self, data: Any) -> flow.Flow[None]:
+        """Append a message to the outbox, at the latest with the next `post`, `checkpoint` or `flush`."""
+
+    def flush(self) -> flow.Flow[None]:
+        """Append all that was poured."""
+
     def restore(self) -> Stored | None:
         """What the last checkpoint stored. From here on, what is taken is acknowledged by checkpoints only."""
 
@@ -224,6 +230,15 @@ class LocalMailbox:
     def post(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox."""
         return flow.just(self._posted([data]))
+
+    def pour(self, data: Any) -> flow.Flow[None]:
+        """Append a message to the outbox."""
+        self._posted([data])
+        return flow.just(None)
+
+    def flush(self) -> flow.Flow[None]:
+        """Do nothing: what was poured is there."""
+        return flow.just(None)
 
     def restore(self) -> Stored | None:
         """What the last checkpoint stored."""

@@ -5,6 +5,7 @@ a task without checkpoints, by and by. So a task that is started again after its
 acknowledged once more, in order: exactly what came after its checkpoint, or at most the last `WINDOW` and `STEP`.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,11 @@ WINDOW = 100
 STEP = 50
 #: How many messages are read at once.
 BATCH = 100
+#: How many messages, and how many bytes, gather until a task that pours waits for Redis.
+POURED_LIMIT = 500
+POURED_BYTES = 1024 * 1024
+#: How many messages are kept that came along with a nudge and were not taken; the others are read.
+BROUGHT_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +55,19 @@ class Fetched:
 class RedisMailbox:
     """The inside's end of one attempt, fenced by its token."""
 
-    def __init__(self, keys: Keys, queue: str, started: Started) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        queue: str,
+        started: Started,
+        *,
+        later: Callable[[Callable[[], flow.Flow[None]]], object] | None = None,
+    ) -> None:
+        """`later` drives a flow in another thread; without it, what is poured is posted."""
+        self._later = later
+        self._poured: deque[bytes] = deque()  # and not in the outbox yet
+        self._poured_bytes = 0
+        self._pouring = False  # whether a flow is to come for it
         self.nudge = Nudge()
         self.wish = started.wish
         self.draining = False
@@ -67,6 +85,7 @@ class RedisMailbox:
         self._taken = self._acknowledged.copy()
         self._cursor = self._acknowledged.upto  # the last message that was fetched
         self._fetched: deque[Fetched] = deque()  # and not taken
+        self._brought: dict[int, bytes] = {}  # messages that came along with a nudge, by their numbers
         self._sent = started.sent
         self._checkpoint = started.checkpoint
         self._keeps = started.checkpoint is not None  # only checkpoints acknowledge
@@ -96,8 +115,10 @@ class RedisMailbox:
 
     # -- what the worker hears ------------------------------------------------------------------
 
-    def hear(self, received: int, wish: Wish | None) -> None:
-        """Note how many messages the task was ever sent, and whether it was asked to stop."""
+    def hear(self, received: int, wish: Wish | None, body: bytes | None = None) -> None:
+        """Note how many messages the task was ever sent, the last one itself, and whether it was asked to stop."""
+        if body is not None and len(self._brought) < BROUGHT_LIMIT:
+            self._brought[received] = body  # before it may be looked for
         moved = received > self._received or (wish is not None and self.wish is None)
         self._received = max(self._received, received)
         if wish is not None and self.wish is None:
@@ -165,12 +186,21 @@ class RedisMailbox:
         return self._received if self._limit is None else self._limit
 
     def _fetch(self) -> flow.Flow[None]:
+        """Get what follows the cursor: what a nudge has brought, else a page of the inbox."""
+        number = self._cursor + 1
+        if (body := self._brought.pop(number, None)) is not None:
+            if number not in self._acknowledged:
+                self._fetched.append(Fetched.of(number, body))
+            self._cursor = number
+            return
         skip = self._cursor - self._acknowledged.upto
         batch: list[bytes] = yield ops.fetch(self._keys, id=self._id, skip=skip, count=BATCH)
         for number, body in enumerate(batch, self._cursor + 1):
             if number not in self._acknowledged:
                 self._fetched.append(Fetched.of(number, body))
         self._cursor += len(batch)
+        for number in [number for number in self._brought.copy() if number <= self._cursor]:
+            self._brought.pop(number, None)
         if not batch:  # the inbox of an ended task is gone: this attempt no longer owns it
             self._received = self._cursor
 
@@ -181,10 +211,50 @@ class RedisMailbox:
         body = codec.dump_message(data)
         yield from self._marking.take()
         try:
+            yield from self._append_poured()
             yield from self._mark(messages=[body])
             return self._sent
         finally:
             self._marking.give()
+
+    def pour(self, data: Any) -> flow.Flow[None]:
+        """Append a message to the outbox by and by; what gathers while others are under way goes in one step."""
+        if self._later is None:
+            yield from self.post(data)
+            return
+        body = codec.dump_message(data)
+        self._poured.append(body)
+        self._poured_bytes += len(body)
+        if len(self._poured) >= POURED_LIMIT or self._poured_bytes >= POURED_BYTES:
+            yield from self.flush()
+        elif not self._pouring:
+            self._pouring = True
+            self._later(self._pour_on)
+
+    def flush(self) -> flow.Flow[None]:
+        """Append all that was poured."""
+        yield from self._marking.take()
+        try:
+            yield from self._append_poured()
+        finally:
+            self._marking.give()
+
+    def _pour_on(self) -> flow.Flow[None]:
+        self._pouring = False  # first: what is poured from here on is appended by us, or makes another one come
+        with contextlib.suppress(errors.LeaseLost):  # the task is told when it says something more
+            yield from self.flush()
+
+    def _append_poured(self) -> flow.Flow[None]:
+        while self._poured:
+            self._poured_bytes = 0
+            bodies = [self._poured.popleft() for _ in range(min(len(self._poured), POURED_LIMIT))]
+            sent = self._sent
+            try:
+                yield from self._mark(messages=bodies)
+            except BaseException:
+                if self._sent == sent:  # else: Redis has them, it is the waiting for it that was broken off
+                    self._poured.extendleft(reversed(bodies))
+                raise
 
     def restore(self) -> Stored | None:
         """What the last checkpoint stored. From here on, what is taken is acknowledged by checkpoints only."""
@@ -198,6 +268,7 @@ class RedisMailbox:
         self._keeps = True
         yield from self._marking.take()
         try:
+            yield from self._append_poured()
             yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies)
         finally:
             self._marking.give()

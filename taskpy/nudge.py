@@ -1,4 +1,7 @@
-"""Waking whoever waits, in a thread or on an event loop. Carries no data: who is woken looks again for himself."""
+"""Waking whoever waits, in a thread or on an event loop. Who is woken looks again for himself.
+
+A nudge is no data. What was `said` with the last one may spare the looking, where it says enough.
+"""
 
 import asyncio
 import functools
@@ -15,12 +18,13 @@ class Nudge:
     Read `count`, look at what you wait for, then `wait(seen)`: a nudge given in between is not missed.
     """
 
-    __slots__ = ("_count", "_followers", "_lock", "_wakers")
+    __slots__ = ("_count", "_followers", "_lock", "_wakers", "said")
 
     def __init__(self) -> None:
         # A lock and no condition: each running task has a few of these, and most are never waited for.
         self._lock = threading.RLock()  # what is collected as garbage meanwhile may give a nudge
         self._count = 0
+        self.said = b""
         self._wakers: set[Callable[[], object]] = set()
         self._followers: set[Callable[[], None]] = set()
 

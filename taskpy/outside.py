@@ -30,9 +30,12 @@ class OutsideFlows:
         """Where the task stands now."""
         return (yield from self.line.look())
 
-    def wait(self, timeout: float | None) -> flow.Flow[Status]:
-        """Wait for the end; how the task stands then, or when the time is over. `NotStarted` for a new task."""
-        return (yield from self._until(lambda state: state.done, Deadline(timeout)))
+    def wait(self, timeout: float | None, *, brief: bool = False) -> flow.Flow[Status]:
+        """Wait for the end; how the task stands then, or when the time is over. `NotStarted` for a new task.
+
+        `brief`: what came of it is enough, without what it has reported and whether it was asked to stop.
+        """
+        return (yield from self._until(lambda state: state.done, Deadline(timeout), brief=brief))
 
     def wait_begun(self, timeout: float | None) -> flow.Flow[bool]:
         """Wait until the function has begun, or never will; False when the time is over before."""
@@ -52,6 +55,10 @@ class OutsideFlows:
         if isinstance(block, str):
             raise errors.WrongSide("a task has named inboxes, and one outbox; a handle's recv takes no name")
         return self._reader.recv(block, timeout)
+
+    def at_hand(self) -> Any:
+        """The next message for this handle, where it was fetched already; else `MISSING`."""
+        return self._reader.at_hand()
 
     def reader(self, after: Place) -> Reader:
         """Another reader of the outbox, that begins at this place."""
@@ -107,16 +114,17 @@ class OutsideFlows:
             yield from flow.pause(self.line, nudge, seen, Deadline(None))
             seen = nudge.count
 
-    def _until(self, reached: Callable[[State], bool], deadline: Deadline) -> flow.Flow[Status]:
-        status = yield from self.line.look()
-        if status.state is State.NEW:
-            raise errors.NotStarted
-        if reached(status.state) or deadline.over:
-            return status
+    def _until(self, reached: Callable[[State], bool], deadline: Deadline, *, brief: bool = False) -> flow.Flow[Status]:
+        if not self.line.fresh or deadline.over:
+            status = yield from self.line.look()
+            if status.state is State.NEW:
+                raise errors.NotStarted
+            if reached(status.state) or deadline.over:
+                return status
         nudge = yield from self.line.watch()
         while True:
             seen = nudge.count
-            status = yield from self.line.look()
+            status = (brief and self.line.heard(nudge)) or (yield from self.line.look())
             if reached(status.state) or deadline.over:
                 return status
             yield from flow.pause(self.line, nudge, seen, deadline)

@@ -11,7 +11,7 @@ from taskpy import errors, flow
 from taskpy.deadline import Deadline
 from taskpy.line import NOWHERE, Line
 from taskpy.nudge import Nudge
-from taskpy.spec import State
+from taskpy.spec import MISSING, State
 
 #: Where a reader begins: behind so many messages; at the oldest one kept (None); or behind all that there are.
 Place = int | Literal["now"] | None
@@ -42,11 +42,8 @@ class Reader:
         nudge: Nudge | None = None
         seen = 0
         while True:
-            with self._lock:
-                if self._messages:
-                    message = self._messages.popleft()
-                    self.position += 1
-                    return self._line.opened(message)
+            if (message := self.at_hand()) is not MISSING:
+                return message
             state = yield from self._fetch()
             if state is None or self._messages:
                 continue  # there is something, or another thread of this process was faster
@@ -62,6 +59,15 @@ class Reader:
                 continue  # a message may have come before we began to watch
             yield from flow.pause(self._line, nudge, seen, deadline)
             seen = nudge.count
+
+    def at_hand(self) -> Any:
+        """The next message, where it was fetched already; else `MISSING`. Needs nobody to drive it."""
+        with self._lock:
+            if not self._messages:
+                return MISSING
+            message = self._messages.popleft()
+            self.position += 1
+        return self._line.opened(message)
 
     def settle(self) -> flow.Flow[None]:
         """Find the place to begin at now, not at the first message: what is sent from here on is not missed."""

@@ -198,6 +198,7 @@ class Subscriber:
             entry.confirmed.set()
             entry.nudge.give()  # after a reconnection: what was said before this was not heard
         elif message["type"] == "message":
+            entry.nudge.said = message["data"]
             entry.nudge.give()
             for callback in callbacks:
                 try:

@@ -16,5 +16,8 @@ received = tonumber(received or 0)
 if received - (acknowledged or 0) >= tonumber(limit) then return 'full' end
 redis.call('HSET', task, last_of, number .. ' ' .. received + 1, 'in', received + 1)
 redis.call('RPUSH', inbox, message)
-if state == 'running' then redis.call('PUBLISH', prefix .. owner(token), id .. ' ' .. received + 1) end
+if state == 'running' then -- a short message comes along: its worker needs no second look
+  local along = #message <= 1024 and ' mail ' .. message or ''
+  redis.call('PUBLISH', prefix .. owner(token), id .. ' ' .. received + 1 .. along)
+end
 return received + 1

@@ -27,6 +27,10 @@ class RememberingSettler(Settler):
         super().__init__(space, wid)
         self.errors: dict[str, BaseException] = {}
 
+    def settle_here(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Take the outcome of an attempt: what Redis is told of, and when, is up to the drain."""
+        self.settle(attempt, outcome)
+
     def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Take the outcome of an attempt."""
         self.errors.pop(attempt.id, None)  # of an earlier attempt

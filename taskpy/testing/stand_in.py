@@ -54,6 +54,15 @@ class _Script:
         self.sent.append(_carried(data))
         return flow.just(len(self.sent))
 
+    def pour(self, data: Any) -> flow.Flow[None]:
+        """Keep what was sent."""
+        self.sent.append(_carried(data))
+        return flow.just(None)
+
+    def flush(self) -> flow.Flow[None]:
+        """Do nothing: what was sent is kept."""
+        return flow.just(None)
+
     def restore(self) -> Stored | None:
         """The last state: the one that was given beforehand, or that the function has stored."""
         state = self.states[-1] if self.states else self._state

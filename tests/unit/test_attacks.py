@@ -238,7 +238,7 @@ def test_a_nudge_of_garbage_is_not_even_heard(said):
         listener.tick(data)
         assert not executor.heard
     listener.tick(b"a 7")
-    assert executor.heard == ("a", 7, None)
+    assert executor.heard == ("a", 7, None, None)
 
 
 def test_an_exception_from_elsewhere_with_nonsense_in_it_is_packed_all_the_same():

@@ -38,6 +38,7 @@ class Rig:
         self.spaces.append(space)
         self.run(ops.join(self.keys, wid=wid, lease=LEASE))
         worker = Worker(WorkerConfig(**options), space, wid=wid, lease=LEASE)
+        worker.settler.settle_here = worker.settler.settle  # the test turns the settler
         self.workers.append(worker)
         worker.claimer.tick(0.01)  # the first claim waits for a bell; from now on it knows that nothing is there
         return worker
@@ -74,8 +75,8 @@ class Rig:
 
 
 def tasks_running():
-    """The threads that are named after a task."""
-    return [thread for thread in threading.enumerate() if re.fullmatch("taskpy-[0-9a-f]{24}", thread.name)]
+    """The threads of slots: those that are named after a task, and those that are about to be."""
+    return [thread for thread in threading.enumerate() if re.fullmatch("taskpy-([0-9a-f]{24}|slot)", thread.name)]
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ import threading
 import time
 
 import pytest
+from taskpy_worker.pace import STALE_SECONDS
 
 from taskpy import errors, ops
 from tests.worker import functions
 from tests.worker.conftest import settle
+from tests.worker.waiting import until
 
 #: A block time that no test waits for.
 LONG = 30.0
@@ -282,3 +284,109 @@ def test_a_claim_whose_start_is_refused_is_given_back(rig, monkeypatch):
     worker.claimer.tick(LONG)
     worker.settler.tick(LONG)
     assert task.result == 1
+
+
+def test_the_bell_names_the_task_and_one_round_trip_claims_and_starts_it(rig, monkeypatch):
+    worker = rig.worker()
+    rig.submit("waits")
+    trips = []
+    run_many = worker.claimer._space.broker.run_many
+    monkeypatch.setattr(
+        worker.claimer._space.broker,
+        "run_many",
+        lambda asked: trips.append([op.verb for op in asked]) or run_many(asked),
+    )
+
+    worker.claimer.tick(LONG)
+
+    assert trips == [["claim", "start"]]
+    until(lambda: functions.BEGUN, "the task to begin")
+
+
+@pytest.mark.parametrize("hint", [b"somebody-elses", b"\xff\x00", b"", b"#", b"1"])
+def test_a_bell_that_names_something_else_does_no_harm(rig, hint):
+    worker = rig.worker()
+    task = rig.submit("returns", 1)
+    rig.raw.delete(rig.keys.bell("default"))
+    rig.raw.lpush(rig.keys.bell("default"), hint)
+
+    worker.claimer.tick(LONG)
+    settle(worker)
+
+    assert task.result == 1
+    assert worker.executor.held() == rig.held() == {}
+
+
+def test_a_hint_that_another_worker_has_claimed_is_left_to_it(rig):
+    first, second = rig.worker(), rig.worker("w2")
+    task = rig.submit("waits")
+    bell = rig.raw.lrange(rig.keys.bell("default"), 0, -1)
+    first.claimer.tick(LONG)
+    rig.raw.lpush(rig.keys.bell("default"), *bell)
+
+    second.claimer.tick(LONG)
+
+    assert second.executor.held() == {}
+    assert rig.look(task).worker == "w1"
+
+
+def test_where_tasks_come_and_go_quickly_it_claims_ahead_and_in_one_round_trip(rig, monkeypatch):
+    worker = rig.worker(concurrency=2)
+    monkeypatch.setattr(worker.claimer._pace, "measure", lambda: setattr(worker.claimer._pace, "ahead", 10))
+    for number in range(40):
+        rig.submit("returns", number)
+    trips = []
+    run_many = worker.claimer._space.broker.run_many
+
+    def note(asked):
+        trips.append([op.verb for op in asked])
+        return run_many(asked)
+
+    monkeypatch.setattr(worker.claimer._space.broker, "run_many", note)
+    most = 0
+    for _ in range(60):
+        if len(functions.BEGUN) == 40:
+            break
+        worker.claimer.tick(0.01)
+        most = max(most, len(worker.executor.held()))
+        worker.settler.tick(0.01)
+
+    assert len(functions.BEGUN) == 40
+    assert 2 < most <= 2 + 10
+    assert len({id for id, _ in functions.BEGUN}) == 40
+
+
+def test_what_waits_behind_a_long_task_goes_back_to_its_queue(rig, monkeypatch):
+    worker = rig.worker(concurrency=1)
+    monkeypatch.setattr(worker.claimer._pace, "measure", lambda: setattr(worker.claimer._pace, "ahead", 2))
+    worker.claimer._pace.ahead = 2
+    long, *others = [rig.submit(name) for name in ("waits", "returns", "returns")]
+    worker.claimer.tick(LONG)
+    until(lambda: functions.BEGUN, "the long one to begin")
+    assert len(rig.held()) == 3
+
+    until(lambda: worker.executor.slots.stuck_for > STALE_SECONDS, "the others to have waited")
+    monkeypatch.setattr(worker.claimer._pace, "measure", lambda: None)
+    worker.claimer._pace.ahead = 0
+    worker.claimer.tick(0.01)
+    settle(worker, 2)
+
+    assert list(rig.held()) == [long.id]
+    assert [rig.look(task).attempt for task in others] == [0, 0]
+    assert [task.state for task in others] == ["queued", "queued"]
+
+
+def test_a_pause_gives_back_what_is_claimed_and_not_started(rig):
+    worker = rig.worker()
+    task = rig.submit("waits")
+    [id] = rig.run(ops.claim(rig.keys, wid="w1", number=2, count=1, queues=["default"]))
+    worker.claimer.number = 2
+    worker.executor.hold([id], ops.token_of("w1", 2))
+    worker.claimer._unstarted = [id]
+
+    worker.claimer.pause()
+    worker.claimer.tick(0.01)
+    settle(worker)
+
+    assert rig.held() == {}
+    assert (task.state, rig.look(task).attempt) == ("queued", 0)

@@ -82,12 +82,13 @@ def test_closing_ends_the_duties(rig, space):
 def test_a_duty_that_fails_goes_on(rig, worker, monkeypatch, caplog, error):
     tick, failed = worker.settler.tick, []
 
-    def fail_once(block):
+    def fail_once():
         monkeypatch.setattr(worker.settler, "tick", tick)
         failed.append(1)
         raise error
 
     monkeypatch.setattr(worker.settler, "tick", fail_once)
+    worker.settler.close()  # which ends the waiting of the turn before
     until(lambda: failed, "the duty to fail")
 
     assert rig.submit("returns", 1).get(10) == 1

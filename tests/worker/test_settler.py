@@ -239,3 +239,36 @@ def test_the_first_word_on_an_attempt_counts(rig):
     settle(worker)
     assert task.state == "queued"
     assert worker.settler.pending == 0
+
+
+def test_a_task_tells_of_its_own_end_where_nothing_else_waits(rig):
+    worker = rig.worker()
+    del worker.settler.settle_here  # as it is without a test
+    task = rig.submit("returns", 1)
+    worker.claimer.tick(LONG)
+
+    until(lambda: not worker.executor.held(), "the end to be told")
+
+    assert task.result == 1
+    assert worker.settler.pending == 0
+
+
+def test_an_end_that_is_refused_there_is_told_by_the_settler(rig, monkeypatch):
+    worker = rig.worker()
+    del worker.settler.settle_here
+    run = worker.settler._space.broker.run
+
+    def refuse(op):
+        if op.verb == "settle":
+            raise errors.Refused
+        return run(op)
+
+    task = rig.submit("returns", 1)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(worker.settler._space.broker, "run", refuse)
+        worker.claimer.tick(LONG)
+        until(lambda: worker.settler.pending and not worker.settler._decided.empty(), "the end to stand in line")
+    settle(worker)
+
+    assert task.result == 1
+    assert worker.executor.held() == rig.held() == {}

@@ -100,15 +100,15 @@ class Executor:
         """The attempt of this task that runs here."""
         return self._running.get(id)
 
-    def hear(self, id: str, received: int, wish: Wish | None) -> None:
-        """Pass the news of a task on to its mailbox: messages ever sent to it, and whether it is to stop."""
+    def hear(self, id: str, received: int, wish: Wish | None, body: bytes | None = None) -> None:
+        """Pass the news of a task on to its mailbox: messages ever sent to it, the last one, and whether it is to stop."""
         with self._lock:
             if id in self._held and id not in self._running:  # Redis has started it, we are about to
                 before, known = self._early.get(id, (0, None))
                 self._early[id] = max(before, received), wish or known
             attempt = self._running.get(id)
         if attempt is not None:
-            self._tell(attempt, received, wish)
+            self._tell(attempt, received, wish, body)
 
     def answer(self, id: str, question: int) -> None:
         """Say in Redis which of its messages a task has taken; somebody wants to know."""
@@ -203,9 +203,9 @@ class Executor:
     def _mailboxes(self) -> list[RedisMailbox]:
         return [attempt.mailbox for attempt in self.running() if attempt.mailbox is not None]
 
-    def _tell(self, attempt: Attempt, received: int, wish: Wish | None) -> None:
+    def _tell(self, attempt: Attempt, received: int, wish: Wish | None, body: bytes | None = None) -> None:
         if attempt.mailbox is not None:
-            attempt.mailbox.hear(received, wish)
+            attempt.mailbox.hear(received, wish, body)
         if wish is not None:
             self.enforcer.hear(attempt, wish)
 
@@ -249,7 +249,7 @@ class Executor:
     def _ready(self, started: Started, task: TaskSpec, registered: Registered) -> _Ready:
         options = task.options.over(registered.options)
         self._adopt(started, task.options, options)
-        mailbox = RedisMailbox(self._space.keys, started.queue, started)
+        mailbox = RedisMailbox(self._space.keys, started.queue, started, later=self._drive_later)
         run = Run(
             id=started.id,
             args=task.args,
@@ -288,7 +288,9 @@ class Executor:
         self.enter(attempt)
         interrupt = cast("ThreadInterrupt", attempt.interrupt)
         outcome = call.run(ready.function, ready.inside, on.around, interrupt=interrupt)
-        self._settler.settle(attempt, outcome)
+        # Where others wait for this slot, their ends and this one will be told together.
+        settle = self._settler.settle if self.slots.waiting else self._settler.settle_here
+        settle(attempt, outcome)
         self.enforcer.returned(attempt)
 
     def _begin_on_loop(self, coroutines: "list[_Ready]") -> None:
@@ -309,6 +311,9 @@ class Executor:
         self.enter(attempt)
         interrupt = cast("CoroutineInterrupt", attempt.interrupt)
         self.loop.begin(call.run_async(ready.function, ready.inside, on.around, interrupt=interrupt), done)
+
+    def _drive_later(self, steps: Callable[[], flow.Flow[None]]) -> None:
+        self._loop_io.submit(lambda: flow.drive(steps(), self._perform))
 
     def _perform(self, step: flow.Step) -> Any:
         return self._space.broker.run(step) if isinstance(step, ops.Op) else flow.wait_here(step)

@@ -36,10 +36,12 @@ class Listener:
         self._space.broker.subscriber.reconnect()
 
     def tick(self, data: bytes) -> None:
-        """Take one message: `<id> <messages received>`, then ` stop <wish>`, ` seen <number of a question>` or nothing."""
-        id, _, rest = data.decode(errors="replace").partition(" ")
-        number, _, more = rest.partition(" ")
-        word, _, detail = more.partition(" ")
+        """Take one message: `<id> <messages received>`, and nothing more or one of these.
+
+        ` mail <the last message>`, ` stop <wish>`, ` seen <number of a question>`.
+        """
+        name, number, word, detail = (*data.split(b" ", 3), b"", b"", b"")[:4]
+        id = name.decode(errors="replace")
         if not _is_number(number):
             logger.debug("not understood: channel=%s message=%.200r", self._channel, data)
             return
@@ -47,14 +49,14 @@ class Listener:
             self.heard = int(number)
             return
         try:
-            wish = wish_of(detail.encode()) if word == "stop" else None
+            wish = wish_of(detail) if word == b"stop" else None
         except errors.Malformed:
             logger.debug("not understood: channel=%s message=%.200r", self._channel, data)
             return
-        if word == "seen" and _is_number(detail):
+        if word == b"seen" and _is_number(detail):
             self._executor.answer(id, int(detail))
-        self._executor.hear(id, int(number), wish)
+        self._executor.hear(id, int(number), wish, detail if word == b"mail" else None)
 
 
-def _is_number(said: str) -> bool:
-    return len(said) < 20 and said.isdecimal()
+def _is_number(said: bytes) -> bool:
+    return len(said) < 20 and said.isdigit()

@@ -35,7 +35,8 @@ class Settler:
     def __init__(self, space: Space, wid: str) -> None:
         self._space = space
         self._wid = wid
-        self._decided: queue.Queue[tuple[Attempt, Ending | GiveBack]] = queue.Queue()
+        self._decided: queue.SimpleQueue[tuple[Attempt, Ending | GiveBack] | None] = queue.SimpleQueue()
+        self._telling_here = threading.Lock()  # held while the thread of a task tells of its own end
         self._pending: set[tuple[str, str]] = set()  # id and token
         self._lock = threading.Lock()
         self._settled: Callable[[Sequence[tuple[str, str]]], None] | None = None
@@ -59,6 +60,23 @@ class Settler:
         """Take the outcome of an attempt."""
         self._put(attempt, decide(attempt, outcome))
 
+    def settle_here(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Take the outcome of an attempt, and tell Redis of it in this thread: no other one need be woken for it.
+
+        While another thread does so, or where Redis refuses, it is as `settle`.
+        """
+        if not self._telling_here.acquire(blocking=False):
+            self.settle(attempt, outcome)
+            return
+        try:
+            decided = decide(attempt, outcome)
+            if self._is_first(attempt):
+                self._tell_all([(attempt, decided)])
+        except Exception:  # it stands in line again: the settler's own thread tries, and says what is wrong
+            logger.debug("not told at once: task=%s name=%s", attempt.id, attempt.name)
+        finally:
+            self._telling_here.release()
+
     def give_back(self, attempt: Attempt, back: GiveBack) -> None:
         """Take an attempt that is to go back to its queue."""
         self._put(attempt, back)
@@ -66,8 +84,15 @@ class Settler:
     def tick(self, block: float | None = None) -> int:
         """Tell Redis of all that has gathered, waiting at most `block` seconds for the first; how many there were."""
         batch = self._gathered(block)
-        if not batch:
-            return 0
+        if batch:
+            self._tell_all(batch)
+        return len(batch)
+
+    def close(self) -> None:
+        """End the waiting of `tick`."""
+        self._decided.put(None)
+
+    def _tell_all(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
         if self._telling is not None:
             self._telling([attempt for attempt, _ in batch])
         try:
@@ -79,7 +104,6 @@ class Settler:
             self._tell_one_by_one(batch)
         else:
             self._told(batch)
-        return len(batch)
 
     def _tell_one_by_one(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
         refused: Exception | None = None
@@ -103,19 +127,24 @@ class Settler:
         self.idle.give()
 
     def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:
+        if self._is_first(attempt):
+            self._decided.put((attempt, decided))
+
+    def _is_first(self, attempt: Attempt) -> bool:
+        """Whether this is the first word on an attempt, which counts: one that is given back may still come to an end."""
         with self._lock:
-            # The first word on an attempt counts: one that is given back may still come to an end.
             if (attempt.id, attempt.token) in self._pending:
-                return
+                return False
             self._pending.add((attempt.id, attempt.token))
-        self._decided.put((attempt, decided))
+            return True
 
     def _gathered(self, block: float | None) -> list[tuple[Attempt, Ending | GiveBack]]:
-        batch = []
+        batch: list[tuple[Attempt, Ending | GiveBack]] = []
         try:
-            batch.append(self._decided.get(timeout=block))
-            while len(batch) < BATCH:
-                batch.append(self._decided.get_nowait())
+            first = self._decided.get(timeout=block)
+            while first is not None:
+                batch.append(first)
+                first = self._decided.get_nowait() if len(batch) < BATCH else None
         except queue.Empty:
             return batch
         return batch

@@ -128,6 +128,7 @@ class Worker:
         self._later.give()
         self.executor.enforcer.ladder.nudge.give()
         self.reporter.nudge.give()
+        self.settler.close()
         for thread in self._threads:
             thread.join(self._config.block + 1)
 
@@ -140,7 +141,7 @@ class Worker:
         return self.claimer.tick(self._config.block) if not self.lost else self._config.block
 
     def _settle(self) -> float:
-        self.settler.tick(self._config.block)
+        self.settler.tick()
         return 0.0
 
     def _report(self) -> float:
