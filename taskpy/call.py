@@ -173,18 +173,24 @@ class _Form:
         )
 
 
-#: To look is slow. Weak keys: a closure must not live on because it was a task once.
-_forms: "weakref.WeakKeyDictionary[Function, _Form]" = weakref.WeakKeyDictionary()
+#: To look is slow. By their `id`, with a weak reference: a closure must not live on because it was a task once.
+_forms: "dict[int, tuple[weakref.ref[Any], _Form]]" = {}
 
 
 def _form_of(function: Function) -> _Form:
-    try:
-        return _forms[function]
-    except (KeyError, TypeError):  # not seen yet; or it cannot be a key, and is looked at each time
-        form = _Form.of(function)
-    with contextlib.suppress(TypeError):
-        _forms[function] = form
+    key = id(function)
+    known = _forms.get(key)
+    if known is not None and known[0]() is function:
+        return known[1]
+    form = _Form.of(function)
+    with contextlib.suppress(TypeError):  # some objects cannot be referred to weakly, and are looked at each time
+        _forms[key] = weakref.ref(function, lambda gone: _forget(key, gone)), form
     return form
+
+
+def _forget(key: int, gone: "weakref.ref[Any]") -> None:
+    if (known := _forms.get(key)) is not None and known[0] is gone:  # else: another function has the place by now
+        del _forms[key]
 
 
 def _found_signature(function: Function) -> inspect.Signature | None:

@@ -141,7 +141,9 @@ def _backoff(fields: dict[str, Any]) -> Backoff:
 
 
 def _keywords(fields: dict[str, Any], key: str, name: str) -> dict[str, Any]:
-    value: dict[str, Any] = wire.take(fields, key, name, dict, default={})
+    if key not in fields:
+        return {}
+    value: dict[str, Any] = wire.take(fields, key, name, dict)
     if not all(type(word) is str for word in value):
         raise errors.Malformed(f"{name} must have text as keys")
     return value

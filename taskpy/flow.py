@@ -123,6 +123,9 @@ def together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
     return [answers[number] for number in range(len(flows))]
 
 
+_first_to_wait = threading.Lock()
+
+
 class Turn:
     """One flow at a time, among threads or among coroutines."""
 
@@ -130,20 +133,25 @@ class Turn:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._nudge = Nudge()
+        self._nudge: Nudge | None = None  # made by whoever waits first; mostly nobody does
 
     def take(self) -> Flow[None]:
         """Wait until it is this flow's turn."""
+        if self._lock.acquire(blocking=False):
+            return
+        with _first_to_wait:
+            self._nudge = nudge = self._nudge or Nudge()
         while True:
-            seen = self._nudge.count
+            seen = nudge.count
             if self._lock.acquire(blocking=False):
                 return
-            yield Wait(self._nudge, seen)
+            yield Wait(nudge, seen)
 
     def give(self) -> None:
         """Let the next one go."""
         self._lock.release()
-        self._nudge.give()
+        if self._nudge is not None:
+            self._nudge.give()
 
 
 def drive(flow: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:

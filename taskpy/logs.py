@@ -5,10 +5,8 @@ A context variable names these reports. Where a process is ours, a handler of th
 of log records is wrapped instead, once, when the first task begins.
 """
 
-import contextlib
 import logging
 import threading
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,16 +20,21 @@ _by_handler = False
 _formatter = logging.Formatter()
 
 
-@contextlib.contextmanager
-def captured(task: Any) -> Iterator[None]:
-    """Take the records that are made in this context for the reports of the task."""
-    if not _installed:
-        _wrap_factory()
-    token = _reports.set(getattr(task, "sink", None))
-    try:
-        yield
-    finally:
-        _reports.reset(token)
+class captured:  # noqa: N801 - used as a function is
+    """Takes the records that are made within `with captured(task):` for the reports of the task."""
+
+    __slots__ = ("_task", "_token")
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        if not _installed:
+            _wrap_factory()
+        self._token = _reports.set(getattr(self._task, "sink", None))
+
+    def __exit__(self, *_: object) -> None:
+        _reports.reset(self._token)
 
 
 def install_handler() -> None:

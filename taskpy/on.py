@@ -58,9 +58,16 @@ def stops() -> Iterator[Callable[[], object]]:
     return reversed(_stops)
 
 
-@contextlib.contextmanager
-def around(task: Any) -> Iterator[None]:
+_nothing = contextlib.nullcontext()
+
+
+def around(task: Any) -> contextlib.AbstractContextManager[None]:
     """Run the task hooks around what is done inside."""
+    return _around(task) if _arounds else _nothing
+
+
+@contextlib.contextmanager
+def _around(task: Any) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for hook in _arounds:
             stack.enter_context(hook(task))

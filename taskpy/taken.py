@@ -16,7 +16,7 @@ class Taken:
 
     def __init__(self, upto: int = 0, beyond: Iterable[int] = ()) -> None:
         self.upto = upto
-        self.beyond = set(beyond)
+        self.beyond = set(beyond) if beyond else set()
 
     def __contains__(self, number: int) -> bool:
         return number <= self.upto or number in self.beyond
@@ -60,6 +60,8 @@ class Taken:
     @classmethod
     def load(cls, text: str) -> Self:
         """Read what `dump` wrote; raises Malformed for anything else, before it takes up memory."""
+        if text == "0 ":  # what is said of a task that has taken nothing
+            return cls()
         try:
             upto, *ranges = text.split()
             taken = cls(int(upto))
