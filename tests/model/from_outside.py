@@ -1,6 +1,5 @@
 """What the verbs of clients do to the world, and what they answer."""
 
-
 from tests.model.known import FINAL, Known, Task
 
 
