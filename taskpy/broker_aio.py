@@ -77,9 +77,11 @@ class AsyncBroker:
     async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
         patience: Patience | None = None
         began = asked = time.monotonic()
+        cancellations = _cancellations()
         while True:
             try:
                 answer = decode(await send())
+                _raise_swallowed(cancellations)
             except outage.FAILURES as error:
                 patience = patience or Patience(self.outage, self._timeout, began)
                 pause = patience.pause_after(error)
@@ -123,6 +125,22 @@ class AsyncBroker:
         return cast("list[Any]", await pipeline.execute(raise_on_error=False))
 
 
+def _cancellations() -> int:
+    """How often somebody has asked this coroutine to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
+
+
+def _raise_swallowed(known: int) -> None:
+    """End this coroutine where it was asked to more often than it was `known`, and yet goes on.
+
+    redis-py sends with the wait_for of asyncio, and that of Python 3.11 swallows a cancellation when what it waits for is
+    done at the same moment: the coroutine would then wait for ever for what nobody wants any more.
+    """
+    if _cancellations() > known:
+        raise asyncio.CancelledError
+
+
 class _Channel:
     """One subscribed channel, and how many watch it."""
 
@@ -149,6 +167,7 @@ class AsyncSubscriber:
 
     async def watch_all(self, channels: Sequence[str]) -> list[Nudge]:
         """Watch many channels, with one command for those that are new; their nudges in order."""
+        cancellations = _cancellations()
         new = {channel: _Channel() for channel in channels if channel not in self._channels}
         self._channels |= new
         entries = [self._channels[channel] for channel in channels]
@@ -156,6 +175,7 @@ class AsyncSubscriber:
             entry.watchers += 1  # before anything is awaited: an entry without watchers is tidied away
         if new and self._pubsub is not None:
             await self._send("subscribe", new)
+            _raise_swallowed(cancellations)
         if self._reader is None:
             self._reader = asyncio.create_task(self._read_for_ever(), name="taskpy-subscriber")
         with contextlib.suppress(TimeoutError):  # re-checks are the net
@@ -192,6 +212,7 @@ class AsyncSubscriber:
         failures = 0
         tidy_at = time.monotonic() + TICK_SECONDS
         while True:
+            _raise_swallowed(0)
             try:
                 pubsub = await self._connected()
                 message = await pubsub.get_message(timeout=TICK_SECONDS)
