@@ -40,7 +40,7 @@ async def assert_cancelled(task, call):
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_a_call(broker, monkeypatch, many):
+def test_a_call_that_is_cancelled_as_it_is_sent_ends(broker, monkeypatch, many):
     async def use():
         sent = Swallowing(broker._send_many if many else broker._send)
         monkeypatch.setattr(broker, "_send_many" if many else "_send", sent)
@@ -51,7 +51,7 @@ def test_a_call(broker, monkeypatch, many):
     asyncio.run(use())
 
 
-def test_a_call_during_the_tidying_up_of_a_coroutine_that_was_cancelled(broker):
+def test_a_coroutine_that_was_cancelled_may_still_tidy_up(broker):
     async def tidy():
         try:
             await asyncio.sleep(60)
@@ -70,7 +70,7 @@ def test_a_call_during_the_tidying_up_of_a_coroutine_that_was_cancelled(broker):
     asyncio.run(use())
 
 
-def test_a_subscription(broker, monkeypatch):
+def test_a_subscription_that_is_cancelled_as_it_is_sent_ends(broker, monkeypatch):
     async def use():
         await broker.subscriber.watch("first")
         sent = Swallowing(broker.subscriber._pubsub.subscribe)
@@ -82,7 +82,7 @@ def test_a_subscription(broker, monkeypatch):
     asyncio.run(use())
 
 
-def test_the_end_of_a_client(broker, monkeypatch):
+def test_a_client_is_closed_while_its_subscriber_reads(broker, monkeypatch):
     async def use():
         await broker.subscriber.watch("first")
         read = Swallowing(broker.subscriber._pubsub.get_message)

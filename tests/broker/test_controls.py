@@ -235,6 +235,12 @@ CONTROLS = {
         "if current ~= ARGV[1] then return 0 end",
         lambda rig: receipts.test_an_answer_is_fenced(rig, "ended"),
     ),
+    "no fence for options": (
+        "adopt",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        stops.test_adopt_is_fenced,
+    ),
     "a stop can become milder": (
         "stop",
         "known == 'kill' and known or follows",

@@ -48,11 +48,13 @@ class FromOutside(Known):
 
     def send(self, id: str, sender: str, number: int, body: bytes, limit: int) -> int | str:
         task = self.tasks.get(id)
-        if task is None or task.state in FINAL:
-            return task.state if task else "unknown"
+        if task is None:
+            return "unknown"
         last, known_as = task.senders.get(sender, (0, 0))
         if last >= number:
-            return known_as
+            return known_as  # it has arrived, though the task has ended since
+        if task.state in FINAL:
+            return task.state
         if task.received - task.acknowledged >= limit:
             return "full"
         self._needs_memory()
