@@ -75,10 +75,10 @@ class ProtocolMachine(Caller):
     def resume(self, queue: str) -> None:
         self.call("resume", queue=queue)
 
-    @rule(queue=queues)
-    def purge(self, queue: str) -> None:
-        if ids := [*dict.fromkeys(self.world.queues[queue][-2:])]:
-            self.call("purge", queue=queue, ids=ids, reason="purged")
+    @rule(queue=queues, n=any_of)
+    def purge(self, queue: str, n: int) -> None:
+        ids = [*dict.fromkeys([*self.world.queues[queue][-2:], self._id(n)])]  # one may have been claimed meanwhile
+        self.call("purge", queue=queue, ids=[id for id in ids if self._queue(id) == queue], reason="purged")
 
     # -- workers
 
@@ -161,7 +161,7 @@ class ProtocolMachine(Caller):
         id, token = self._attempt(n)
         self.call("adopt", id=id, token=token, restarts=restarts, keep=keep)
 
-    @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(0, 3), ahead=st.integers(0, 1),
+    @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(-1, 3), ahead=st.integers(0, 1),
           state=st.booleans(), messages=bodies, acknowledge=st.booleans())  # fmt: skip
     def mark(
         self, n: int, skip: int, upto: int, ahead: int, state: bool, messages: list[bytes], acknowledge: bool
@@ -170,7 +170,7 @@ class ProtocolMachine(Caller):
         task = self._task(id)
         given: dict[str, Any] = {"sent": task.sent, "messages": messages}
         if acknowledge or state:
-            done = task.acknowledged + upto
+            done = max(0, task.acknowledged + upto)
             given |= {"number": task.marks + 1, "acknowledged": Taken(done, [done + 2] if ahead else [])}
             given |= {"state": b"%d" % self._next()} if state else {}
         self.call("mark", id=id, token=token, limit=3, **given)
@@ -230,6 +230,18 @@ class ProtocolMachine(Caller):
         self._change("rpush", self.rig.keys.queue(self._queue(id)), id)
         self.world.queues[self._queue(id)].append(id)
         self.call("ring", queue=self._queue(id))
+
+    @rule(n=any_of)
+    def who_runs_it_claims_it_too(self, n: int) -> None:
+        """The second entry of an id comes to the worker that runs it."""
+        id, token = self._attempt(n)
+        self._change("rpush", self.rig.keys.queue(self._queue(id)), id)
+        self.world.queues[self._queue(id)].append(id)
+        self.call("ring", queue=self._queue(id))
+        wid = owner(token)
+        number = self._number(wid)
+        if ids := self.call("claim", wid=wid, number=number, count=1, queues=[self._queue(id)]):
+            self.claims = [*self.claims[-5:], (wid, number, ids)]
 
     @rule()
     def time_passes_for_delays(self) -> None:

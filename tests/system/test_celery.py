@@ -342,7 +342,8 @@ def test_a_task_publishes_and_steers_another(shared):
     published, _ = shared.publish(tasks.submit_another)
     other = RemoteTask.attach(published.get(timeout=20))
 
-    assert other.get(timeout=20) == "to it"
+    assert other.wait(20), f"{other} goes on:\n{shared.log}"
+    assert other.get() == "to it"
 
 
 def test_a_task_published_by_its_name_is_known_when_it_begins(shared):
