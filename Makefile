@@ -24,6 +24,10 @@ OLDEST_WARNINGS := -W ignore:unclosed:ResourceWarning
 # The faulty network is the same for all of them, and takes a minute.
 OLDEST_TESTS := tests/broker tests/cli tests/system/test_topologies.py --ignore tests/broker/test_faulty_network.py
 
+# Most tests wait for something, so more of them run at once than there are processors; those that are named, one by one.
+JOBS := $(if $(ARGS),0,4)
+AT_ONCE = -n $(JOBS) --dist worksteal
+
 EXAMPLES := 1000
 # How long `make fuzz` runs in all, and which targets; none means all of them.
 SECONDS := 60
@@ -37,18 +41,18 @@ help: ## list these commands
 demo: $(INSTALLED) ## run real work on two workers, steer it, and kill one of them
 	@$(DEMO_ENV) $(BIN)/python -m taskpy.cli demo
 
-test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest
-	@$(BIN)/python -m pytest -q $(ARGS)
+test: $(INSTALLED) ## run the tests; ARGS="-k embedded -x" goes to pytest, JOBS=4 run at once
+	@$(BIN)/python -m pytest -q $(AT_ONCE) $(ARGS)
 
-model: $(INSTALLED) ## compare the protocol with its model for long; EXAMPLES=5000, CONTROLS=1 with each safety taken out
-	@TASKPY_MODEL_EXAMPLES=$(EXAMPLES) $(if $(CONTROLS),TASKPY_MODEL_CONTROLS=1) $(BIN)/python -m pytest -q tests/model $(ARGS)
+model: $(INSTALLED) ## compare the protocol with its model for long; EXAMPLES=5000
+	@TASKPY_MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/model $(ARGS)
 
 chaos: $(INSTALLED) ## break everything at random for SECONDS=60; SEED= repeats, CONTROL= takes a safety out
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CONTROL),--control $(CONTROL)) $(if $(OUTAGE),--outage $(OUTAGE)) $(if $(JSON),--json $(JSON))
 
 oldest: .venv/oldest/installed ## run what meets them with the oldest redis-py, msgpack and click
-	@.venv/oldest/bin/python -m pytest -q -p no:cacheprovider $(OLDEST_WARNINGS) $(OLDEST_TESTS) $(ARGS)
+	@.venv/oldest/bin/python -m pytest -q -p no:cacheprovider $(AT_ONCE) $(OLDEST_WARNINGS) $(OLDEST_TESTS) $(ARGS)
 
 fuzz: .venv/fuzz-installed ## attack all that reads from Redis; SECONDS=600 for longer, TARGETS="spec answer" for some
 	@PYTHONPATH=.:worker $(BIN)/python -m tests.fuzz.run $(SECONDS) $(TARGETS)
@@ -95,5 +99,5 @@ $(BENCH_INSTALLED): $(INSTALLED)
 .venv/oldest/installed: pyproject.toml Makefile $(INSTALLED)
 	$(BIN)/python -m venv .venv/oldest
 	.venv/oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv/oldest/bin/python -m pip install --quiet --editable '.[embedded,test]' $(OLDEST) pytest pytest-timeout psutil
+	.venv/oldest/bin/python -m pip install --quiet --editable '.[embedded,test]' $(OLDEST) pytest pytest-timeout pytest-xdist psutil
 	@touch $@

@@ -66,8 +66,14 @@ def _outlined(id: str, row: Sequence[Any]) -> dict[str, Any]:
 
 
 def outline_of(id: str, row: Sequence[Any]) -> Outline | None:
-    """Read one row of the reply of `outline`; None: no such task (any more)."""
-    return None if row[0] is None else Outline(**_outlined(id, row))
+    """Read one row of the reply of `outline`; None: no such task (any more), or none that taskpy has written.
+
+    One task of garbage must not hide the others of its list; whoever looks at it by itself is told.
+    """
+    try:
+        return None if row[0] is None else Outline(**_outlined(id, row))
+    except (ArithmeticError, ValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

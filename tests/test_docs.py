@@ -298,6 +298,15 @@ def test_the_tests_that_are_named_are_there():
     assert named - defined == set()
 
 
+def test_every_fault_names_its_test_or_says_why_there_is_none():
+    faults = text_of("guarantees.md").partition("\n## Fault by fault\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in faults.splitlines() if line.startswith("| ")]
+    tests = {row[0].strip(): row[-1].strip() for row in rows if row[-1].strip() != "test"}
+
+    assert len(tests) > 50
+    assert {fault for fault, test in tests.items() if not re.match(r"`test_\w+`|none: \w+", test)} == set()
+
+
 # -- what they list -----------------------------------------------------------------------------
 
 

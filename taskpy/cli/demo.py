@@ -4,6 +4,7 @@ Tells the story. What it runs on is in `demo_stage`, the work in `demo_tasks`, t
 proof in `demo_checks`.
 """
 
+import contextlib
 import json
 import platform
 import subprocess
@@ -129,7 +130,8 @@ class _Steerer:
     def __exit__(self, *_: object) -> None:
         demo_stage.end(self._process)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            _open(pipe).close()
+            with contextlib.suppress(BrokenPipeError):  # what was still to be told when a signal came
+                _open(pipe).close()
 
     @property
     def pid(self) -> int:
@@ -144,8 +146,9 @@ class _Steerer:
     def tell(self, told: dict[str, Any]) -> None:
         """Tell it what to do, once."""
         stdin = _open(self._process.stdin)
-        stdin.write(json.dumps(told).encode())
-        stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and its complaint is read where nothing is heard
+            stdin.write(json.dumps(told).encode())
+            stdin.close()
 
     def hear(self) -> Iterator[tuple[str, Any]]:
         """What it says, as (word, said), until it ends."""

@@ -138,6 +138,30 @@ def test_a_time_without_end_is_a_long_time(rig):
     assert rig.raw.ttl(rig.keys.task("a")) > 10**9
 
 
+@pytest.mark.parametrize("keep", ["garbage", "", "nan", "inf", "-1", "1e300", "9" * 400])
+@pytest.mark.parametrize("ending", ["settle", "stop"])
+def test_a_task_whose_time_is_garbage_ends_and_is_kept_as_any_other(sync_rig, keep, ending):
+    token = sync_rig.running("a")
+    sync_rig.mark(token=token, sent=0, messages=[b"out"])
+    if ending == "stop":
+        sync_rig.giveback(token=token, why="release")
+    sync_rig.raw.hset(sync_rig.keys.task("a"), "keep", keep)
+
+    ended = sync_rig.settle_one("a", token) if ending == "settle" else sync_rig.stop(reason="enough")
+
+    assert ended in {True, "stopped"}
+    for key in (sync_rig.keys.task("a"), sync_rig.keys.outbox("a")):
+        assert spec.KEEP_SECONDS - 60 < sync_rig.raw.ttl(key) <= spec.KEEP_SECONDS
+
+
+def test_a_time_of_less_than_a_millisecond_is_cut(sync_rig):
+    token = sync_rig.running("a")
+    sync_rig.raw.hset(sync_rig.keys.task("a"), "keep", "60000.5")
+
+    assert sync_rig.settle_one("a", token) is True
+    assert 0 < sync_rig.raw.ttl(sync_rig.keys.task("a")) <= 60
+
+
 def test_everything_of_an_ended_task_expires(rig):
     token = rig.running(keep=60)
     rig.send(sender="s", number=1, body=b"in")

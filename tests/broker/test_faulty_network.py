@@ -1,13 +1,15 @@
 """Each verb over a network that fails under it: the keys look as after one undisturbed call, and it does not hang."""
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import re
 import time
 
 import pytest
 
-from taskpy import ops
+from taskpy import connection, errors, ops
 from taskpy.address import Address
 from taskpy.broker import Broker
 from taskpy.broker_aio import AsyncBroker
@@ -25,6 +27,10 @@ DEADLINE_SECONDS = 10.0
 CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked"}
 #: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
 ANSWER_ONCE = {"submit", "submit_many", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
+
+
+#: What is logged of an outage, however long it is.
+OUTAGE = ["redis does not answer, trying again", "redis answers again"]
 
 
 def ripe(rig):
@@ -107,6 +113,11 @@ def do(rig, verb, given):
     return None if verb in ANSWER_ONCE else re.sub(r"grace=[0-9.]+", "", repr(answer))  # it has become less
 
 
+def words(caplog):
+    """What was logged, without where and when."""
+    return [record.message.partition(":")[0] for record in caplog.records]
+
+
 @pytest.fixture
 def proxy(server):
     made = FaultyProxy(server, delay=3 * SHORTEST_SECONDS)
@@ -120,13 +131,20 @@ def over_the_network(request, proxy, sync_rig):
     address = Address(proxy.url, "test")
     if request.param == "sync":
         broker = Broker(Connections(address, timeout=SHORTEST_SECONDS), timeout=DEADLINE_SECONDS)
-        yield Rig(broker.run, sync_rig.raw, guard=False)
+        yield with_many(Rig(broker.run, sync_rig.raw, guard=False), broker.run_many)
         broker.close()
         return
     with asyncio.Runner() as runner:
         twin = AsyncBroker(AsyncConnections(address, timeout=SHORTEST_SECONDS), timeout=DEADLINE_SECONDS)
-        yield Rig(lambda op: runner.run(twin.run(op)), sync_rig.raw, guard=False)
+        rig = Rig(lambda op: runner.run(twin.run(op)), sync_rig.raw, guard=False)
+        yield with_many(rig, lambda ops: runner.run(twin.run_many(ops)))
         runner.run(twin.close())
+
+
+def with_many(rig, run_many):
+    """The rig, with the call that sends several operations at once."""
+    rig.run_many = run_many
+    return rig
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -148,5 +166,57 @@ def test_a_call_whose_network_fails_has_the_effect_of_one(sync_rig, over_the_net
         assert stored(over_the_network) == stored(sync_rig), verb
         if not callable(verb):
             assert proxy.faults - before == FAULTS[mode], f"{verb} was not disturbed"
-            said = [record.message.partition(":")[0] for record in caplog.records]
-            assert said == ["redis does not answer, trying again", "redis answers again"], verb
+            assert words(caplog) == OUTAGE, verb
+
+
+#: What is sent at once: each has an effect that a second time would show, and each depends on the one before it.
+TOGETHER = [
+    ("submit", {"id": "a"}),
+    ("send", {"id": "a", "sender": "s", "number": 1, "body": b"one"}),
+    ("send", {"id": "a", "sender": "t", "number": 1, "body": b"two"}),
+    ("stop", {"id": "a", "reason": "enough"}),
+    ("status", {"id": "a"}),
+]
+
+
+@pytest.mark.parametrize("fault", [*itertools.product(MODES, ["submit", "send", "HMGET"])], ids="-".join)
+@pytest.mark.parametrize("sync_rig", ["sync-real"], indirect=True)
+def test_many_calls_at_once_have_the_effect_of_each_one_wherever_the_network_fails(
+    sync_rig, over_the_network, proxy, fault, caplog
+):
+    mode, word = fault
+    caplog.set_level(logging.INFO, logger="taskpy.broker")
+    expected = [do(sync_rig, verb, given) for verb, given in TOGETHER]
+    over_the_network.run_many([over_the_network.op("locate", id=id) for id in ("x", "y")])  # the scripts are known
+    proxy.order(mode, word, FAULTS[mode])
+    began = time.monotonic()
+
+    answers = over_the_network.run_many([over_the_network.op(verb, **given) for verb, given in TOGETHER])
+
+    assert time.monotonic() - began < DEADLINE_SECONDS
+    assert proxy.faults == FAULTS[mode]
+    for (verb, _), answer, wanted in zip(TOGETHER, answers, expected, strict=True):
+        assert verb in ANSWER_ONCE or repr(answer) == wanted, verb
+    assert stored(over_the_network) == stored(sync_rig)
+    assert words(caplog) == OUTAGE
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "delay"])  # one that is late is heard all the same
+@pytest.mark.parametrize("sync_rig", ["sync-real"], indirect=True)
+def test_a_bell_that_the_network_swallows_is_all_that_is_lost(sync_rig, proxy, mode, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, logger="taskpy.broker")
+    monkeypatch.setattr(connection, "BLOCK_SECONDS", 0.2)  # how long a silent connection is believed, with the time-out
+    broker = Broker(Connections(Address(proxy.url, "test"), timeout=SHORTEST_SECONDS), timeout=DEADLINE_SECONDS)
+    sync_rig.submit()  # which rings
+    bell, began = sync_rig.keys.bell("q"), time.monotonic()
+    proxy.order(mode, "BRPOP", 1)
+
+    with contextlib.closing(broker):
+        with pytest.raises(errors.Unreachable):
+            broker.pop([bell], 0.1)
+        assert time.monotonic() - began < DEADLINE_SECONDS
+        assert broker.pop([bell], 0.1) == ((bell, b"a") if mode in {"cut-before", "black-hole"} else None)
+
+    assert proxy.faults == 1
+    assert sync_rig.queued() == ["a"]
+    assert words(caplog) == OUTAGE

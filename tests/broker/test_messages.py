@@ -22,7 +22,7 @@ def test_messages_arrive_in_order(rig):
     assert rig.fetch(skip=0, count=10) == [b"1", b"2", b"3"]
     assert rig.fetch(skip=1, count=1) == [b"2"]
     assert rig.fetch(skip=3, count=10) == []
-    assert heard() == [b"a 1", b"a 2", b"a 3"]
+    assert heard() == [b"a 1 mail 1", b"a 2 mail 2", b"a 3 mail 3"]
 
 
 def test_a_message_sent_twice_arrives_once(rig):

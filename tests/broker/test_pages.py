@@ -2,6 +2,9 @@
 
 import time
 
+import pytest
+
+from taskpy import errors
 from taskpy.listed import Worker
 from taskpy.spec import State
 
@@ -112,3 +115,16 @@ def test_foreign_bytes_do_not_make_a_page_fall(rig):
     assert rig.queued(count=9) == ["\ufffd"]
     assert rig.delayed(count=9) == [("\ufffd", 0.001)]
     assert rig.due().ids == ["\ufffd"]
+
+
+@pytest.mark.parametrize("fields", [{"st": "no state"}, {"st": b"\xff"}, {"att": "x"}, {"ended": "9" * 5000}])
+def test_a_task_of_garbage_is_left_out_of_lists_and_hides_no_other(rig, fields):
+    for id in "abc":
+        rig.submit(id=id)
+    rig.raw.hset(rig.keys.task("b"), mapping=fields)
+
+    first, bad, last = rig.outline(ids=["a", "b", "c"])
+    assert (first.id, bad, last.id) == ("a", None, "c")
+    assert [one.id for one in rig.chosen(ids=["a", "b", "c"], count=9, queue="q")] == ["a", "c"]
+    with pytest.raises(errors.Malformed):
+        rig.look(id="b")

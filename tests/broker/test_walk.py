@@ -333,7 +333,7 @@ def test_the_invariants_hold_whatever_is_called(sync_rig):
     for id in walk.ids:
         task = sync_rig.look(id=id)
         assert task is None or task.state.done, f"{id} is {task.state}"
-    assert walk.starts > STEPS / 20
+    assert walk.starts > STEPS / 60, "it has hardly run anything"  # mostly a tenth; long pauses make it less
     keys = sync_rig.keys
     staying = {keys.meta(), keys.queues(), keys.lease(), keys.dead(), keys.held("last"), *map(keys.bell, QUEUES)}
     staying |= {*map(keys.recent, QUEUES)}

@@ -382,6 +382,15 @@ def test_local_tasks_are_waited_for_on_a_loop_too(loop, aio_real_client, aio_fak
     assert loop.run(use()) == [0, 1, 2, 3]
 
 
+def awaited_by(task):
+    """Where the coroutine stands, down to what it waits for; for the failure's message."""
+    awaited, found = task.get_coro(), [repr(task)]
+    while awaited is not None:
+        found.append(repr(getattr(awaited, "cr_frame", awaited)))
+        awaited = getattr(awaited, "cr_await", None)
+    return "\n".join(found)
+
+
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_a_coroutine_that_is_cancelled_gives_everything_back(loop, aio_real_client, monkeypatch, confirmed):
     subscriber = aio_real_client.broker.subscriber
@@ -392,16 +401,17 @@ def test_a_coroutine_that_is_cancelled_gives_everything_back(loop, aio_real_clie
         handles = await aio_real_client.submit_many(tasks.until_stopped, [((), {})] * 3)
         waiting = asyncio.create_task(aio.wait(handles))
         channels = [aio_real_client.keys.task(handle.id) for handle in handles]
-        while not all(name in subscriber._channels for name in channels):
-            assert not waiting.done(), waiting
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(SOON):
+            while not all(name in subscriber._channels for name in channels):
+                assert not waiting.done(), waiting
+                await asyncio.sleep(0.005)
         if confirmed:
             watched = asyncio.gather(*(subscriber._channels[name].confirmed.wait() for name in channels))
             await asyncio.wait_for(watched, SOON)
         entries = [subscriber._channels[name] for name in channels]
         waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        assert waiting.cancelled()
+        await asyncio.wait([waiting], timeout=SOON)
+        assert waiting.cancelled(), awaited_by(waiting)
         for handle in handles:
             await handle.stop(join=False)
         return [entry.watchers for entry in entries], [len(entry.nudge._followers) for entry in entries]

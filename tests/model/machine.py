@@ -1,20 +1,18 @@
-"""Calls every verb of the protocol in any order, on a server and on the model, and compares both after each step."""
+"""Calls every verb of the protocol in any order, on a server and on the model, which are compared after each step."""
 
 import copy
-import time
-import uuid
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from taskpy import errors, ops
+from taskpy import ops
 from taskpy.answers import Started
-from taskpy.keys import Keys
 from taskpy.spec import State
 from taskpy.taken import Taken
-from tests.model.protocol import FINAL, Task, World, owner
-from tests.model.reading import FAR, PAST, parts, world_of
+from tests.model.caller import Caller
+from tests.model.protocol import owner
+from tests.model.reading import PAST, parts
 
 QUEUES = ["low", "high"]
 #: Nothing expires by itself while we look; time passes where a rule says so.
@@ -26,120 +24,8 @@ delays = st.sampled_from([0.0, 0.0, 3000.0])
 bodies = st.lists(st.sampled_from([b"m", b"n"]), max_size=2)
 
 
-class ProtocolMachine(RuleBasedStateMachine):
-    """Knows what a client and a worker know: the ids, the claims, the tokens; of Redis it knows nothing."""
-
-    #: What `rig` is; in a list, for hypothesis asks each attribute of the class what it is, and a rig answers anything.
-    rigs: list[Any] = []  # noqa: RUF012 - each test has a class of its own
-
-    @property
-    def rig(self) -> Any:
-        """The server."""
-        return self.rigs[0]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rig.keys = Keys(f"model-{uuid.uuid4().hex}")
-        self.world = World()
-        self.began = time.time_ns() // 10**6
-        self.ids: list[str] = []
-        self.wids: list[str] = []
-        self.numbers: dict[str, int] = {}
-        self.claims: list[tuple[str, int, list[str]]] = []
-        self.attempts: list[tuple[str, str]] = []  # id, token
-        self.said: dict[tuple[str, str], int] = {}
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.snapshot: tuple[World, dict[str, tuple[int, bytes]]] | None = None
-        self.ends: dict[str, Any] = {}
-        self.count = 0
-        self.answer_may_be_lost = False
-
-    def teardown(self) -> None:
-        self._memory(full=False)
-        if keys := self.rig.all_keys():
-            self.rig.raw.delete(*keys)
-
-    # -- a call, here and there
-
-    def call(self, verb: str, **given: Any) -> Any:
-        """Make a call on the server and on the model: both answer the same."""
-        self.calls = [*self.calls[-30:], (verb, given)]
-        answer = self._call(verb, given)
-        self.answer_may_be_lost = True
-        return answer
-
-    def _call(self, verb: str, given: dict[str, Any]) -> Any:
-        self.answer_may_be_lost = False
-        expected = answer = None
-        try:
-            expected = modelled(getattr(self.world, verb)(**for_model(verb, given)))
-        except errors.Busy:
-            expected = "no memory"
-        try:
-            answer = getattr(self.rig, verb)(**given)
-        except errors.Busy:
-            answer = "no memory"
-        told = seen_by_caller(verb, answer)
-        assert told == expected, f"{verb} {given}: the server says {told!r}, the model says {expected!r}"
-        if verb == "recover":  # it waits for some seconds, which a slow test may take
-            for id in self.world.later:
-                if self.world.later[id] == "waits":
-                    self._change("zadd", self.rig.keys.later(), {id: FAR}, xx=True)
-        return answer
-
-    @invariant()
-    def agree(self) -> None:
-        """Redis is as the model says, and the model keeps the invariants."""
-        found, expected = parts(world_of(self.rig, self.began)), parts(self.world)
-        for name in found.keys() | expected.keys():
-            assert found.get(name) == expected.get(name), f"{name}: {found.get(name)} and not {expected.get(name)}"
-        waiting = {id for ids in self.world.queues.values() for id in ids} | self.world.later.keys()
-        held = {id for worker in self.world.workers.values() for id in worker.held}
-        for id, task in self.world.tasks.items():
-            assert task.state != "queued" or id in waiting | held, f"I1: {id} is stuck"
-            if task.state == "running":
-                assert id in self.world.workers[owner(task.token)].held, f"I2: {id} is stuck"
-            if task.state in FINAL:
-                end = task.state, task.result, task.error
-                assert self.ends.setdefault(id, end) == end, f"I7: the end of {id} has changed"
-            assert id not in self.ends or task.state in FINAL, f"I7: {id} lives again"
-            assert task.state in FINAL or len(task.inbox) == task.received - task.acknowledged, f"I8: inbox of {id}"
-        idle = {queue for queue, ids in self.world.queues.items() if ids} - self.world.paused - self.world.bells
-        assert not idle, f"work waits in {idle}, and no bell rings"
-
-    # -- what is known
-
-    def _id(self, n: int) -> str:
-        return self.ids[-1 - n % len(self.ids)] if self.ids else "nobody"
-
-    def _wid(self, n: int) -> str:
-        return self.wids[-1 - n % len(self.wids)]
-
-    def _holder(self, n: int) -> str:
-        """A worker that has tasks, where there is one."""
-        holders = [wid for wid, worker in self.world.workers.items() if worker.held]
-        return holders[n % len(holders)] if holders else self._wid(n)
-
-    def _queue(self, id: str) -> str:
-        return self.world.tasks[id].queue if id in self.world.tasks else "low"
-
-    def _task(self, id: str) -> Task:
-        return self.world.tasks.get(id, Task())
-
-    def _attempt(self, n: int) -> tuple[str, str]:
-        return self.attempts[-1 - n % len(self.attempts)] if self.attempts else ("nobody", "w0.1")
-
-    def _number(self, wid: str) -> int:
-        self.numbers[wid] = self.numbers.get(wid, 0) + 1
-        return self.numbers[wid]
-
-    def _next(self) -> int:
-        self.count += 1
-        return self.count
-
-    def _began(self, started: Started | None) -> None:
-        if started is not None:
-            self.attempts = [*self.attempts[-5:], (started.id, started.token)]
+class ProtocolMachine(Caller):
+    """What clients, workers, networks and machines do."""
 
     # -- from outside
 
@@ -157,6 +43,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         id = f"t{len(self.ids)}"
         self.ids.append(id)
         self.call("submit", id=id, queue=queue, delay=delay, messages=messages, restarts=restarts, keep=6e5)
+
+    @rule(queue=queues, delay=delays, fresh=st.integers(0, 2), known=any_of, restarts=st.integers(0, 2))
+    def submit_many(self, queue: str, delay: float, fresh: int, known: int, restarts: int) -> None:
+        ids = [f"t{len(self.ids) + number}" for number in range(fresh)]
+        tasks = [(id, b"spec") for id in [self._id(known), *ids]]
+        self.ids += ids
+        self.call("submit_many", queue=queue, tasks=tasks, delay=delay, restarts=restarts, keep=6e5)
 
     @rule(n=any_of, k=any_of)
     def revive(self, n: int, k: int) -> None:
@@ -189,10 +82,10 @@ class ProtocolMachine(RuleBasedStateMachine):
     def resume(self, queue: str) -> None:
         self.call("resume", queue=queue)
 
-    @rule(queue=queues)
-    def purge(self, queue: str) -> None:
-        if ids := [*dict.fromkeys(self.world.queues[queue][-2:])]:
-            self.call("purge", queue=queue, ids=ids, reason="purged")
+    @rule(queue=queues, n=any_of)
+    def purge(self, queue: str, n: int) -> None:
+        ids = [*dict.fromkeys([*self.world.queues[queue][-2:], self._id(n)])]  # one may have been claimed meanwhile
+        self.call("purge", queue=queue, ids=[id for id in ids if self._queue(id) == queue], reason="purged")
 
     # -- workers
 
@@ -270,7 +163,12 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     # -- an attempt
 
-    @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(0, 3), ahead=st.integers(0, 1),
+    @rule(n=any_of, restarts=st.sampled_from([None, 0, 3]), keep=st.sampled_from([None, 9e5]))
+    def adopt(self, n: int, restarts: int | None, keep: float | None) -> None:
+        id, token = self._attempt(n)
+        self.call("adopt", id=id, token=token, restarts=restarts, keep=keep)
+
+    @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(-1, 3), ahead=st.integers(0, 1),
           state=st.booleans(), messages=bodies, acknowledge=st.booleans())  # fmt: skip
     def mark(
         self, n: int, skip: int, upto: int, ahead: int, state: bool, messages: list[bytes], acknowledge: bool
@@ -279,7 +177,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         task = self._task(id)
         given: dict[str, Any] = {"sent": task.sent, "messages": messages}
         if acknowledge or state:
-            done = task.acknowledged + upto
+            done = max(0, task.acknowledged + upto)
             given |= {"number": task.marks + 1, "acknowledged": Taken(done, [done + 2] if ahead else [])}
             given |= {"state": b"%d" % self._next()} if state else {}
         self.call("mark", id=id, token=token, limit=3, **given)
@@ -339,6 +237,18 @@ class ProtocolMachine(RuleBasedStateMachine):
         self._change("rpush", self.rig.keys.queue(self._queue(id)), id)
         self.world.queues[self._queue(id)].append(id)
         self.call("ring", queue=self._queue(id))
+
+    @rule(n=any_of)
+    def who_runs_it_claims_it_too(self, n: int) -> None:
+        """The second entry of an id comes to the worker that runs it."""
+        id, token = self._attempt(n)
+        self._change("rpush", self.rig.keys.queue(self._queue(id)), id)
+        self.world.queues[self._queue(id)].append(id)
+        self.call("ring", queue=self._queue(id))
+        wid = owner(token)
+        number = self._number(wid)
+        if ids := self.call("claim", wid=wid, number=number, count=1, queues=[self._queue(id)]):
+            self.claims = [*self.claims[-5:], (wid, number, ids)]
 
     @rule()
     def time_passes_for_delays(self) -> None:
@@ -426,69 +336,3 @@ class RealServerMachine(ProtocolMachine):
     @rule()
     def memory_is_free(self) -> None:
         self._memory(full=False)
-
-
-# -- the same call, and the same answer, in the words of both sides
-
-
-def for_model(verb: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of an op as the model takes them."""
-    given = {name: value for name, value in given.items() if name != "lease"}
-    match verb:
-        case "mark":
-            done = given.pop("acknowledged", None) or Taken()
-            given = {"number": 0, "state": None} | given | {"upto": done.upto, "beyond": done.ranges()}
-        case "seen":
-            given["taken"] = given["taken"].dump()
-        case "settle":
-            endings = [
-                (e.id, e.token, e.state.value, e.value, None if e.taken is None else e.taken.dump())
-                for e in given["endings"]
-            ]
-            given = {"endings": endings}
-    return given
-
-
-def modelled(answer: Any) -> Any:
-    """An answer of the model, brought into the form of `seen_by_caller`."""
-    match answer:
-        case Task():
-            acknowledged = f"{answer.acknowledged} {answer.beyond}"
-            counts = answer.attempts, answer.retries, answer.unknowns, answer.lost, answer.marks
-            wish = (*answer.stop, answer.follows) if answer.stop else None
-            return *counts, answer.received, answer.sent, acknowledged, answer.checkpoint, wish
-        case [int() as held, [*tasks]]:
-            beats = [(t.received, (*t.stop, t.follows) if t.stop else None) if t else "lost" for t in tasks]
-            return held, beats
-        case list():
-            return [modelled(each) for each in answer]
-    return answer
-
-
-def seen_by_caller(verb: str, answer: Any) -> Any:
-    """What is compared of a server's answer."""
-    match verb:
-        case "claim" | "lose":
-            return answer and sorted(answer)
-        case "start":
-            return [started(each) if each else None for each in answer]
-        case "take" if isinstance(answer, Started):
-            return started(answer)
-        case "heartbeat":
-            return answer.held, ["lost" if b.lost else (b.received, wish(b.wish)) for b in answer.tasks]
-        case "due":
-            return {*answer.wids}, {*answer.ids}
-        case "pause":
-            return None
-    return answer
-
-
-def started(it: Started) -> Any:
-    """What a worker is told of a task that it starts."""
-    counts = it.attempt, it.retries, it.unknowns, it.lost, it.acknowledgements, it.received, it.sent
-    return *counts, it.acknowledged, it.checkpoint, wish(it.wish)
-
-
-def wish(it: Any) -> Any:
-    """A stop, as a worker is told of it; the time it leaves depends on the clock."""
-    return it and (str(it.reason), it.reason.by, it.follows)

@@ -9,12 +9,12 @@ PAST, FAR, STEP = 1, 10**13, 10**6
 
 TEXT = {"q": "queue", "st": "state", "tok": "token", "ibx": "beyond", "seen": "seen", "then": "follows"}
 TEXT |= {"origin": "origin", "heir": "heir"}
-COUNTS = {"mc": "restarts", "att": "attempts", "ret": "retries", "unk": "unknowns", "crash": "lost"}
+COUNTS = {"mc": "restarts", "keep": "keep", "att": "attempts", "ret": "retries", "unk": "unknowns", "crash": "lost"}
 COUNTS |= {"cb": "lost_before", "in": "received", "ib": "acknowledged", "ck": "marks", "on": "sent"}
 COUNTS |= {"asked": "asked", "lg": "logged"}
 BYTES = {"cp": "checkpoint", "pr": "progress", "res": "result", "exc": "error"}
 #: The spec never changes, and clocks are not compared.
-IGNORED = {"name", "spec", "keep", "submitted", "started", "ended", "by"}
+IGNORED = {"name", "spec", "submitted", "started", "ended", "by"}
 
 
 def task_of(fields: dict[str, bytes], inbox: list[bytes], outbox: list[bytes], events: list[bytes], now: int) -> Task:

@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.broker.test_controls import CONTROLS
+from tests.model.focus import RULES, machine_for
 from tests.model.machine import ProtocolMachine, RealServerMachine
 
 EXAMPLES = int(os.environ.get("TASKPY_MODEL_EXAMPLES", "40"))
 STEPS = 60
-LONG = {"TASKPY_MODEL_EXAMPLES", "TASKPY_MODEL_CONTROLS"} & os.environ.keys()
+#: ... of a machine with few rules.
+FEW = 20
 
-pytestmark = pytest.mark.timeout(0 if LONG else 120)
+pytestmark = pytest.mark.timeout(0 if "TASKPY_MODEL_EXAMPLES" in os.environ else 120)
 
 COMMON = settings(
     deadline=None, stateful_step_count=STEPS, print_blob=True, database=None, suppress_health_check=list(HealthCheck)
@@ -35,27 +37,22 @@ def test_redis_does_what_the_model_says(sync_rig):
     run_state_machine_as_test(machine(sync_rig, kind), settings=settings(COMMON, max_examples=EXAMPLES))
 
 
-#: Safeties whose absence the model notices within a few dozen examples; the rest is looked for by `make model CONTROLS=1`.
-SOON = [
-    "an accepted id is accepted again",
-    "no fence",
-    "the claim number is not closed",
-    "a late claim is not refused",
-    "an id twice in one claim is kept",
-    "no guard against outages in due",
-    "no guard against outages in lose",
-    "recover does not look at the mark of death",
-    "a lost worker can be renewed",
-]
-LATE = [name for name in CONTROLS if name not in SOON] if "TASKPY_MODEL_CONTROLS" in os.environ else []
-
-
-@pytest.mark.parametrize("name", SOON + LATE)
+@pytest.mark.parametrize("name", RULES)
 def test_without_the_safety_they_disagree(fake_rig, name):
     verb, safety, nothing, _ = CONTROLS[name]
     fake_rig.break_script(verb, safety, nothing)
-    examples = 120 if name in SOON else 1000
-    bounded = settings(COMMON, max_examples=examples, derandomize=True, phases=[Phase.generate])
+    bounded = settings(COMMON, max_examples=500, stateful_step_count=FEW, derandomize=True, phases=[Phase.generate])
 
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine(fake_rig), settings=bounded)
+        run_state_machine_as_test(machine(fake_rig, machine_for(name)), settings=bounded)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_with_it_they_agree(fake_rig, name):
+    bounded = settings(COMMON, max_examples=max(2, EXAMPLES // 20), stateful_step_count=FEW)
+
+    run_state_machine_as_test(machine(fake_rig, machine_for(name)), settings=bounded)
+
+
+def test_each_safety_is_missed():
+    assert CONTROLS.keys() == RULES.keys()

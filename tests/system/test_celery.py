@@ -155,8 +155,10 @@ def running(request, server, tmp_path_factory):
 def shared(running):
     """The same, as the default client of this test."""
     set_default_client(running.client)
+    known = len(running.log)
     yield running
     set_default_client(None)
+    print(running.log[known:])  # what Celery had to say is shown with a failure
 
 
 @pytest.fixture

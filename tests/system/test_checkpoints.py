@@ -43,9 +43,9 @@ class Senders:
         return [self.sent[number] for number in sorted(self.sent)]
 
 
-def start_workers(fleet):
+def start_workers(fleet, kills):
     """Start so many that none of their children is replaced late, as one is that dies young again and again."""
-    for worker in [fleet.worker(module="folding", concurrency=2, ready=False) for _ in range(7)]:
+    for worker in [fleet.worker(module="folding", concurrency=2, ready=False) for _ in range(1 + kills // 3)]:
         worker.ready()
 
 
@@ -64,11 +64,11 @@ def kill_whoever_runs_it(fleet, task, kills, seed):
     return known
 
 
-@pytest.mark.parametrize(("name", "every", "kills"), [("fold", 1, 20), ("fold", 7, 20), ("fold_async", 3, 20)], ids=str)
+@pytest.mark.parametrize(("name", "every", "kills"), [("fold", 1, 20), ("fold", 7, 7), ("fold_async", 3, 7)], ids=str)
 @pytest.mark.timeout(300)
 def test_the_state_is_the_exact_fold_of_all_messages(fleet, record_property, name, every, kills):
-    start_workers(fleet)
-    each = 1000 // SENDERS
+    start_workers(fleet, kills)
+    each = 50 * kills // SENDERS
     count = each * SENDERS
     task = fleet.client.submit(f"folding.{name}", count, every)
     senders = Senders(fleet, task, each, pause=0.04)
@@ -87,12 +87,12 @@ def test_the_state_is_the_exact_fold_of_all_messages(fleet, record_property, nam
 
 @pytest.mark.timeout(300)
 def test_messages_that_overtake_each_other_are_taken_once(fleet):
-    start_workers(fleet)
-    each = 200
+    start_workers(fleet, kills=9)
+    each = 120
     task = fleet.client.submit("folding.fold_by_inbox", each * SENDERS)
     senders = Senders(fleet, task, each, pause=0.01, named=True)
 
-    kill_whoever_runs_it(fleet, task, 15, int.from_bytes(os.urandom(3)))
+    kill_whoever_runs_it(fleet, task, 9, int.from_bytes(os.urandom(3)))
 
     senders.finish()
     of_one = [functools.reduce(lambda state, n, s=s: folded(state, s, n), range(each), NOTHING) for s in range(SENDERS)]
@@ -103,7 +103,7 @@ def test_messages_that_overtake_each_other_are_taken_once(fleet):
 @pytest.mark.timeout(300)
 def test_a_drain_repeats_no_message_to_a_task_that_checkpoints_each(fleet, name):
     running = fleet.worker(module="folding", grace=60)
-    each, drains = 15, 5
+    each, drains = 15, 3
     count = each * SENDERS * drains
     task = fleet.client.submit(f"folding.{name}", count, 1)
     messages = []

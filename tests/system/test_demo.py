@@ -15,7 +15,7 @@ from taskpy_worker.config import WorkerConfig
 from taskpy_worker.worker import running_here
 
 from taskpy import Client
-from taskpy.cli import demo_tasks
+from taskpy.cli import demo, demo_tasks
 from taskpy.cli.demo_checks import Checks
 from tests.system.waiting import until
 
@@ -152,15 +152,33 @@ def test_an_error_of_ours_is_a_message_and_no_traceback(environment):
 def test_a_signal_ends_it_and_all_it_has_started(environment, number):
     with subprocess.Popen(
         COMMAND, env=environment, cwd=environment["TMPDIR"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as demo:
-        while "steer" not in (line := demo.stdout.readline()):
-            assert line, demo.stderr.read()
-        demo.send_signal(number)
-        said, complaints = demo.communicate(timeout=30)
+    ) as running:
+        while "steer" not in (line := running.stdout.readline()):
+            assert line, running.stderr.read()
+        running.send_signal(number)
+        said, complaints = running.communicate(timeout=30)
 
-    assert (demo.returncode, complaints) == (130, "")
+    assert (running.returncode, complaints) == (130, "")
     assert "before its time" in said
     assert_nothing_is_left(environment)
+
+
+def test_a_signal_while_it_tells_the_steering_process_what_to_do_is_not_lost():
+    with pytest.raises(KeyboardInterrupt), demo._Steerer() as steerer:
+        steerer.wait_until_ready()
+        demo._open(steerer._process.stdin).write(b"half of it")
+        raise KeyboardInterrupt
+
+
+def test_a_steering_process_that_has_ended_is_heard_out():
+    with demo._Steerer() as steerer:
+        steerer.wait_until_ready()
+        steerer._process.terminate()
+        steerer._process.wait(10)
+        steerer.tell({"ids": ["x" * 100] * 10_000})  # more than a pipe holds
+
+        assert list(steerer.hear()) == []
+        assert steerer.complaint() == ""
 
 
 def test_a_worker_that_cannot_start_is_shown_with_its_last_words(environment, tmp_path):

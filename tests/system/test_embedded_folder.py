@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -102,7 +103,12 @@ def test_data_of_another_server_is_not_opened(home, name):
 # -- where a socket can be made -----------------------------------------------------------------
 
 
-def test_a_folder_of_our_name_that_others_can_write_is_a_trap(home, monkeypatch):
+def test_a_folder_of_our_name_that_others_can_write_is_a_trap(monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="taskpy-") as folder:  # pytest's own would be too long for a socket
+        assert_a_trap_is_avoided(Path(folder).resolve(), monkeypatch)
+
+
+def assert_a_trap_is_avoided(home, monkeypatch):
     deep = home / ("deep" * 40)
     deep.mkdir()
     trap = home / f"taskpy-{os.getuid()}"

@@ -181,8 +181,10 @@ def test_a_changed_module_is_picked_up(fleet):
     until(lambda: first not in worker.children(), "the old child to end")
     assert version_of(fleet) == "the second"
 
+    [second] = worker.children()
     write_version(folder, "this is no Python")
     until(lambda: worker.lines("cannot import the tasks, trying again"), "the new child to fail")
+    until(lambda: second not in worker.children(), "the child before it to end")
     write_version(folder, VERSION.format("'the third one'"))
     assert version_of(fleet) == "the third one"
     assert "a child was declared lost" not in worker.log

@@ -2,11 +2,14 @@
 -- keys: {task, inbox, outbox, events, recent, dead}; `dead` only where a task may fail
 -- used: the values of the fields in LASTING; keep_dead: ms, a failed task is kept for the longer of both
 -- needs: now
+local DEFAULT_KEEP, LONGEST_KEEP = 3600000, 1e13 -- ms: KEEP_SECONDS of spec.py, and the most that ms() of op.py says
 local LASTING = { 'keep', 'in', 'on', 'ck' } -- ms it is kept; whether it used inbox, outbox, checkpoints
 local function finish(keys, id, state, value, used, keep_dead)
   local ended = now()
   local keep, received, sent, marked = unpack(used, 1, 4)
-  local lifetime = tonumber(keep)
+  local lifetime = math.floor(tonumber(keep) or -1)
+  -- whoever wrote garbage there, or nothing: the task must end all the same (what is no number is not >= 0 either)
+  if not (lifetime >= 0 and lifetime <= LONGEST_KEEP) then lifetime = DEFAULT_KEEP end
   if state == 'failed' then
     lifetime = math.max(lifetime, keep_dead)
     redis.call('ZADD', keys.dead, ended, id)

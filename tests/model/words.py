@@ -1,0 +1,70 @@
+"""The same call, and the same answer, in the words of the server and of the model."""
+
+from typing import Any
+
+from taskpy.answers import Started
+from taskpy.taken import Taken
+from tests.model.known import Task
+
+
+def for_model(verb: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an op as the model takes them."""
+    given = {name: value for name, value in given.items() if name != "lease"}
+    match verb:
+        case "mark":
+            done = given.pop("acknowledged", None) or Taken()
+            given = {"number": 0, "state": None} | given | {"upto": done.upto, "beyond": done.ranges()}
+        case "seen":
+            given["taken"] = given["taken"].dump()
+        case "settle":
+            endings = [
+                (e.id, e.token, e.state.value, e.value, None if e.taken is None else e.taken.dump())
+                for e in given["endings"]
+            ]
+            given = {"endings": endings}
+    return given
+
+
+def modelled(answer: Any) -> Any:
+    """An answer of the model, brought into the form of `seen_by_caller`."""
+    match answer:
+        case Task():
+            acknowledged = f"{answer.acknowledged} {answer.beyond}"
+            counts = answer.attempts, answer.retries, answer.unknowns, answer.lost, answer.marks
+            wish = (*answer.stop, answer.follows) if answer.stop else None
+            return *counts, answer.received, answer.sent, acknowledged, answer.checkpoint, wish
+        case [int() as held, [*tasks]]:
+            beats = [(t.received, (*t.stop, t.follows) if t.stop else None) if t else "lost" for t in tasks]
+            return held, beats
+        case list():
+            return [modelled(each) for each in answer]
+    return answer
+
+
+def seen_by_caller(verb: str, answer: Any) -> Any:
+    """What is compared of a server's answer."""
+    match verb:
+        case "claim" | "lose":
+            return answer and sorted(answer)
+        case "start":
+            return [started(each) if each else None for each in answer]
+        case "take" if isinstance(answer, Started):
+            return started(answer)
+        case "heartbeat":
+            return answer.held, ["lost" if b.lost else (b.received, wish(b.wish)) for b in answer.tasks]
+        case "due":
+            return {*answer.wids}, {*answer.ids}
+        case "pause":
+            return None
+    return answer
+
+
+def started(it: Started) -> Any:
+    """What a worker is told of a task that it starts."""
+    counts = it.attempt, it.retries, it.unknowns, it.lost, it.acknowledgements, it.received, it.sent
+    return *counts, it.acknowledged, it.checkpoint, wish(it.wish)
+
+
+def wish(it: Any) -> Any:
+    """A stop, as a worker is told of it; the time it leaves depends on the clock."""
+    return it and (str(it.reason), it.reason.by, it.follows)
