@@ -51,6 +51,7 @@ class Links:
         if time.monotonic() - used > REST_SECONDS and _is_stale(connection):
             connection.disconnect()  # it connects again by itself
         try:
+            connection.connect()  # unless it is; one behind a Sentinel asks here where the primary is
             yield connection
         except redis.ResponseError:
             raise

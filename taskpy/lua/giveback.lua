@@ -1,6 +1,6 @@
 -- a worker returns a task to its queue; one that was asked to stop ends instead: failed when it raised, else stopped
 -- KEYS: task, inbox, outbox, events, recent, queue, bell, held, later, dead
--- ARGV: id, token, why (retry / release / unknown / drop), exception when it raised, delay ms, keep ms of dead letters
+-- ARGV: id, token, why (retry / release / unknown / drop / unbegun), exception when it raised, delay ms, keep ms of dead letters
 -- returns: 1 done (now or before), 0 not mine (then only `held` is cleaned)
 -- needs: ready, postpone, unhold, note, finish
 local task, inbox, outbox, events, recent, queue, bell, held, later, dead = unpack(KEYS)
@@ -21,8 +21,9 @@ if state == 'running' and current == token then
     redis.call('HSET', task, 'exc', exception)
   end
   if why == 'unknown' then redis.call('HINCRBY', task, 'unk', 1) end
-  if why == 'unknown' or why == 'drop' then redis.call('HINCRBY', task, 'att', -1) end -- its function did not start
-  note(events, why, owner(token))
+  local began = why == 'retry' or why == 'release'
+  if not began then redis.call('HINCRBY', task, 'att', -1) end
+  if why ~= 'unbegun' then note(events, why, owner(token)) end -- which is nothing to speak of
   redis.call('PUBLISH', task, 'queued')
 elseif not (state == 'queued' and claimed) then -- else: claimed, never started
   return current == token and (state == 'queued' or state == 'stopped' or state == 'failed') and 1 or 0

@@ -158,8 +158,9 @@ def settle(
 
 
 #: Why a task goes back to its queue: it failed and asks for another run; it is handed over; nobody here knows its
-#: name; or the worker lost track of it. In the last two cases its function did not start.
-Why = Literal["retry", "release", "unknown", "drop"]
+#: name; the worker lost track of it; or no slot became free for it. In the last three cases its function did not start,
+#: and the last one is no event.
+Why = Literal["retry", "release", "unknown", "drop", "unbegun"]
 
 
 def giveback(

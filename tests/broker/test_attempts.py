@@ -249,7 +249,16 @@ def test_a_started_task_that_was_lost_track_of_is_dropped_without_a_trace_in_its
     assert (again.attempt, again.unknowns, again.retries, again.lost) == (1, 0, 0, 0)
 
 
-@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
+def test_what_was_started_and_has_not_begun_goes_back_as_if_nothing_had_been(rig):
+    token = rig.running()
+
+    assert rig.twice("giveback", token=token, why="unbegun") == (True, True)
+    again = rig.begun(number=2)
+    assert (again.attempt, again.unknowns, again.retries, again.lost) == (1, 0, 0, 0)
+    assert words(rig) == []
+
+
+@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop", "unbegun"])
 def test_giving_back_a_claim_that_was_not_started(rig, why):
     rig.submit()
     rig.join()
@@ -262,7 +271,7 @@ def test_giving_back_a_claim_that_was_not_started(rig, why):
     assert words(rig) == []
 
 
-@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
+@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop", "unbegun"])
 @pytest.mark.parametrize(("error", "state"), [(b"", State.STOPPED), (b"oops", State.FAILED)])
 def test_giveback_of_a_task_that_was_asked_to_stop_ends_it(rig, why, error, state):
     token = rig.running(keep=60)

@@ -97,7 +97,7 @@ def test_a_task_is_taken(real_rig):
         assert real_rig.take(restarts=0).attempt == 1
 
 
-@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop"])
+@pytest.mark.parametrize("why", ["retry", "release", "unknown", "drop", "unbegun"])
 def test_every_giveback_goes_on(real_rig, why):
     token = real_rig.running()
 

@@ -183,7 +183,7 @@ class Walk:
         if self.claims and self.random.random() < 0.3:
             wid, number, ids = self.random.choice(self.claims)
             id, token = self.random.choice(ids), ops.token_of(wid, number)
-        why = self.random.choice(["retry", "release", "unknown", "drop"])
+        why = self.random.choice(["retry", "release", "unknown", "drop", "unbegun"])
         delay, error = self.random.choice([0, 0, 60]), self.random.choice([b"", b"e"])
         queue = self._queue(id)
         return self.rig.op("giveback", id=id, queue=queue, wid=wid, token=token, why=why, error=error, delay=delay)

@@ -86,8 +86,9 @@ class FromAttempts(Known):
             task.state = "queued"
             task.retries, task.error = (task.retries + 1, error) if why == "retry" else (task.retries, task.error)
             task.unknowns += why == "unknown"
-            task.attempts -= why in {"unknown", "drop"}  # its function did not start
-            task.events.append(why)
+            task.attempts -= why in {"unknown", "drop", "unbegun"}  # its function did not start
+            if why != "unbegun":
+                task.events.append(why)
         elif not (task.state == "queued" and claimed):
             return task.token == token and task.state in {"queued", "stopped", "failed"}
         self._line_up(id, delay, first=why != "retry")

@@ -200,7 +200,7 @@ class ProtocolMachine(Caller):
         ending = ops.Ending(id, self._queue(id), token, state, value, taken=Taken(1) if told else None)
         self.call("settle", wid=owner(token), endings=[ending])
 
-    @rule(n=any_of, why=st.sampled_from(["retry", "release", "unknown", "drop"]), error=st.sampled_from([b"", b"e"]),
+    @rule(n=any_of, why=st.sampled_from(["retry", "release", "unknown", "drop", "unbegun"]), error=st.sampled_from([b"", b"e"]),
           delay=delays, claimed=st.booleans())  # fmt: skip
     def giveback(self, n: int, why: Any, error: bytes, delay: float, claimed: bool) -> None:
         id, token = self._attempt(n)

@@ -16,6 +16,9 @@ class Connection:
         self.disconnects = 0
         self.stale = False
 
+    def connect(self):
+        pass
+
     def pack_command(self, *command):
         return [command]
 

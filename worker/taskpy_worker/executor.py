@@ -171,14 +171,14 @@ class Executor:
         """Give back those of a claim that were not begun."""
         with self._lock:
             idle = [id for id in ids if self._held.get(id) == token and id not in self._begun]
-        for id in idle:
+        for id in reversed(idle):
             queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
             self._settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
 
     def give_up_waiting(self) -> None:
         """Give back what waits for a slot here: others may have one."""
-        for ready in self.slots.take_back():
-            self._settler.give_back(ready.attempt, GiveBack("drop"))
+        for ready in reversed(self.slots.take_back()):  # each is served next, so the first one comes last
+            self._settler.give_back(ready.attempt, GiveBack("unbegun"))
 
     def drain(self) -> None:
         """Tell all that runs, and will run, that the worker shuts down; what has not begun goes back."""
@@ -249,7 +249,9 @@ class Executor:
     def _ready(self, started: Started, task: TaskSpec, registered: Registered) -> _Ready:
         options = task.options.over(registered.options)
         self._adopt(started, task.options, options)
-        mailbox = RedisMailbox(self._space.keys, started.queue, started, later=self._drive_later)
+        is_async = call.is_async(registered.function)
+        later = self._drive_on_loop if is_async else self._drive_in_thread
+        mailbox = RedisMailbox(self._space.keys, started.queue, started, later=later)
         run = Run(
             id=started.id,
             args=task.args,
@@ -263,7 +265,7 @@ class Executor:
         )
         inside: Inside | inside_aio.Task
         interrupt: ThreadInterrupt | CoroutineInterrupt
-        if call.is_async(registered.function):
+        if is_async:
             interrupt = CoroutineInterrupt()
             inside = inside_aio.Task(run, mailbox, self._perform_async)
         else:
@@ -312,8 +314,12 @@ class Executor:
         interrupt = cast("CoroutineInterrupt", attempt.interrupt)
         self.loop.begin(call.run_async(ready.function, ready.inside, on.around, interrupt=interrupt), done)
 
-    def _drive_later(self, steps: Callable[[], flow.Flow[None]]) -> None:
+    def _drive_in_thread(self, steps: Callable[[], flow.Flow[None]]) -> None:
         self._loop_io.submit(lambda: flow.drive(steps(), self._perform))
+
+    def _drive_on_loop(self, steps: Callable[[], flow.Flow[None]]) -> None:
+        # Not in a thread of those that carry out what the loop asks of Redis: it may have to wait for just that.
+        self.loop.begin(flow.drive_async(steps(), self._perform_async), lambda task: task.result())
 
     def _perform(self, step: flow.Step) -> Any:
         return self._space.broker.run(step) if isinstance(step, ops.Op) else flow.wait_here(step)

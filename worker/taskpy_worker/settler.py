@@ -183,8 +183,13 @@ class Settler:
             ]
         )
         for attempt, back in backs:
-            logger.info(
-                "task given back: task=%s name=%s why=%s delay=%.1f", attempt.id, attempt.name, back.why, back.delay
+            logger.log(
+                logging.DEBUG if back.why == "unbegun" else logging.INFO,
+                "task given back: task=%s name=%s why=%s delay=%.1f",
+                attempt.id,
+                attempt.name,
+                back.why,
+                back.delay,
             )
 
 
