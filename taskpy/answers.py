@@ -8,8 +8,6 @@ from taskpy import errors
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
-#: What `start` says of a task that has not taken any message.
-_NOTHING_TAKEN = b"0 "
 #: A grace time from here on is none: what waits for it could not count so far.
 LONGEST_SECONDS = 1e11
 
@@ -104,12 +102,14 @@ class Started:
         """
         if row == 0:
             return None
-        queue, spec, acknowledged, checkpoint, wish, *counts = row
+        queue, spec, *story = row
         try:
+            if len(story) == 1:  # it has none yet, but for the number of its attempt
+                return cls(id, token, text(queue), spec, _count(story[0]), 0, 0, 0, "0 ", 0, 0, 0, None, None)
+            acknowledged, checkpoint, wish, *counts = story
             attempt, retries, unknowns, lost, acknowledgements, received, sent = map(_count, counts)
             heard = wish_of(wish)
-            if acknowledged != _NOTHING_TAKEN:
-                Taken.load(text(acknowledged))
+            Taken.load(text(acknowledged))
         except (errors.Malformed, TypeError, ValueError):
             return cls(id, token, text(queue), b"", 0, 0, 0, 0, "0", 0, 0, 0, None, None)
         return cls(

@@ -1,7 +1,7 @@
 -- a worker returns a task to its queue; one that was asked to stop ends instead: failed when it raised, else stopped
 -- KEYS: task, inbox, outbox, events, recent, queue, bell, held, later, dead
--- ARGV: id, token, why (retry / release / unknown / drop / unbegun), exception when it raised, delay ms, keep ms of dead
---   letters
+-- ARGV: id, token, why (retry / release / unknown / drop / unbegun), exception when it raised, delay ms, keep ms of
+--   dead letters
 -- returns: 1 done (now or before), 0 not mine (then only `held` is cleaned)
 -- needs: ready, postpone, unhold, note, finish
 local task, inbox, outbox, events, recent, queue, bell, held, later, dead = unpack(KEYS)
