@@ -32,7 +32,11 @@ class ThreadInterrupt:
         self._over = False
         self._shielded = False
         self._due = False  # struck before it began, or while shielded
-        self.shield = _Shield(self)
+
+    @property
+    def shield(self) -> "contextlib.AbstractContextManager[None]":
+        """The context in which nothing is raised from outside."""
+        return _Shield(self)  # made anew: kept here, the two would hold each other, one more piece of garbage a task
 
     def strike(self) -> None:
         """Raise `Stopped` at the thread's next bytecode; a call into C must return first."""

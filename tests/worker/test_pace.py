@@ -26,9 +26,9 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("ended", "seconds", "ahead"), [(0, 1, 0), (10, 1, 0), (1000, 1, 10), (5, 0.001, 50), (900, 0.01, MOST)]
+    ("ended", "seconds", "ahead"), [(0, 1, 0), (10, 1, 0), (1000, 1, 20), (5, 0.001, 100), (900, 0.01, MOST)]
 )
-def test_it_claims_ahead_what_ends_in_ten_milliseconds(clock, ended, seconds, ahead):
+def test_it_claims_ahead_what_ends_in_twenty_milliseconds(clock, ended, seconds, ahead):
     slots = Slots()
     paced = Pace(slots)
 

@@ -5,6 +5,7 @@ To it: ("ready", number of tasks), ("alive",) 20 times a lease, ("retiring", whe
 tasks, or ("failed", what, text) when the tasks cannot be imported or a start hook fails.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,8 @@ logger = logging.getLogger("taskpy.worker")
 
 #: How often a child says that it is alive, in one lease.
 SIGNS_OF_LIFE = 20
+#: How many more objects there are until the garbage collector looks; Python's own 700 are some fifteen tasks.
+GARBAGE_OBJECTS = 10_000
 #: Connections for commands; beside them one for the bell and one for pub/sub.
 COMMAND_CONNECTIONS = 2
 
@@ -49,6 +52,7 @@ class Child:
         step = "cannot import the tasks"
         try:
             tasks = load_tasks(config.modules)
+            _collect_less()
             step = "a start hook failed"
             on.starting()
         except Exception as error:  # the user's modules and hooks may raise anything
@@ -121,6 +125,13 @@ class Child:
                 self._pipe.send_bytes(wire.dumps(frame))
             except OSError:
                 os._exit(1)  # as above
+
+
+def _collect_less() -> None:
+    """Have the garbage collector look at what is loaded never again, and less often at what comes; a start hook may differ."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def main() -> None:

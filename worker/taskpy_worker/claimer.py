@@ -94,8 +94,10 @@ class Claimer:
 
     def _room(self) -> int:
         """How many tasks to claim now; 0 where a larger claim can be made a little later, and enough wait here."""
+        if self._executor.behind:
+            return 0
         ahead = self._pace.ahead
-        room = min(self._executor.room, BATCH) + ahead
+        room = min(self._executor.room - len(self._unstarted), BATCH) + ahead
         return 0 if room < max(1, ahead // 2) else min(room, self._left or room)
 
     def _must_start(self) -> bool:

@@ -30,6 +30,8 @@ from taskpy_worker.slots import Slots
 
 logger = logging.getLogger("taskpy.worker")
 
+#: So many ends beyond the slots may wait to be told before no more is claimed.
+PENDING_LIMIT = 200
 #: Threads that talk to Redis for the coroutines, so that these share the connections of everybody else.
 LOOP_IO_THREADS = 2
 
@@ -82,14 +84,19 @@ class Executor:
     # -- what the other duties ask --------------------------------------------------------------
 
     @property
-    def room(self) -> int:
-        """How many slots there are beyond all that is claimed and not settled; below 0 where more is claimed."""
-        return self._config.concurrency - len(self._held)
+    def free(self) -> int:
+        """How many slots there are beyond all that is claimed and not settled."""
+        return max(0, self._config.concurrency - len(self._held))
 
     @property
-    def free(self) -> int:
-        """How many more tasks may be claimed without waiting for a slot."""
-        return max(0, self.room)
+    def behind(self) -> bool:
+        """Whether so many ends are not told yet that no more should be claimed."""
+        return self._settler.pending >= self._config.concurrency + PENDING_LIMIT
+
+    @property
+    def room(self) -> int:
+        """How many slots there are beyond all that wants one; below 0 where more does."""
+        return self._config.concurrency - self.slots.load
 
     def running(self) -> list[Attempt]:
         """What runs now."""

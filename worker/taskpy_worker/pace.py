@@ -6,9 +6,9 @@ from typing import Any
 from taskpy_worker.slots import Slots
 
 #: The most that is claimed beyond the slots.
-MOST = 100
+MOST = 200
 #: What is claimed beyond the slots is what will begin within so many seconds.
-AHEAD_SECONDS = 0.01
+AHEAD_SECONDS = 0.02
 #: What waits for a slot while none becomes free for so many seconds waits for a long task: it goes back to its queue.
 STALE_SECONDS = 0.25
 

@@ -52,6 +52,11 @@ class Slots(Generic[W]):
         return len(self._waiting)
 
     @property
+    def load(self) -> int:
+        """How many wait for a slot or have one."""
+        return len(self._waiting) + len(self._busy)
+
+    @property
     def stuck_for(self) -> float:
         """For how long what waits here has waited in vain, in seconds: no slot has become free, or was."""
         with self._lock:
