@@ -244,9 +244,9 @@ class ProtocolMachine(RuleBasedStateMachine):
         id, token = self._attempt(n)
         self.call("heartbeat", wid=owner(token), tasks=[(id, token)])
 
-    @rule()
-    def due(self) -> None:
-        self.call("due", lease=LEASE)
+    @rule(n=any_of, count=st.integers(0, 2))
+    def due(self, n: int, count: int) -> None:
+        self.call("due", lease=LEASE, renew=[self._wid(n + k) for k in range(count)])
 
     @rule(n=any_of)
     def promote(self, n: int) -> None:
@@ -321,7 +321,9 @@ class ProtocolMachine(RuleBasedStateMachine):
             verb, given = self.calls[-1]
             before = copy.deepcopy(parts(self.world))
             self._call(verb, given)
-            if verb not in {"renew", "inquire", "purge"}:  # these ask anew; a second purge takes second entries out
+            if verb not in {"renew", "inquire", "purge"} and not given.get(
+                "renew"
+            ):  # these ask anew; a second purge takes second entries out
                 assert parts(self.world) == before, f"I11: the model lets a second {verb} change something"
 
     @rule(n=st.integers(0, 30))
@@ -477,7 +479,7 @@ def seen_by_caller(verb: str, answer: Any) -> Any:
         case "heartbeat":
             return answer.held, ["lost" if b.lost else (b.received, wish(b.wish)) for b in answer.tasks]
         case "due":
-            return {*answer.wids}, {*answer.ids}
+            return {*answer.wids}, {*answer.ids}, answer.renewed
         case "pause":
             return None
     return answer

@@ -43,6 +43,7 @@ class Claimer:
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
+        self.doubtful = 0  # the last claim whose answer was never heard
         self.lost = False
         self.finished = threading.Event()  # it has done what it was to do: a burst, or its share of tasks
 
@@ -110,11 +111,13 @@ class Claimer:
         with self._taking:
             self.number += 1
             run, keys = self._space.broker.run, self._space.keys
+            self.doubtful = self.number  # until it is answered
             found = run(ops.take(keys, wid=self._wid, number=self.number, id=id, queue=queue, restarts=restarts))
             if isinstance(found, Started):
                 self._executor.hold([id], found.token)
             self.lost = self.lost or found == "refused"
             self.completed = self.number
+            self.doubtful = 0
         return found
 
     def _more_to_come(self, seen: int, block: float) -> str | None:
@@ -171,6 +174,8 @@ class Claimer:
                 self._begin([hint], self.number, next(answers))
                 self._unstarted.remove(hint)
         except BaseException:
+            if self.completed < self.number:
+                self.doubtful = self.number
             self._executor.give_up(unstarted, ops.token_of(self._wid, former))  # no claim may be held by nobody
             self._give_up_unstarted()
             raise
