@@ -1,7 +1,7 @@
 """A child process of the worker: runs user code, does the duties, and obeys its supervisor over a pipe.
 
 Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease), ("drain", grace), ("quit",).
-To it: ("ready", number of tasks), ("alive",) 20 times a lease, ("retiring", whether its burst is over) when it takes no more
+To it: ("ready", number of tasks), ("alive",) 6 times a lease, ("retiring", whether its burst is over) when it takes no more
 tasks, or ("failed", what, text) when the tasks cannot be imported or a start hook fails.
 """
 
@@ -24,7 +24,7 @@ from taskpy_worker.worker import Worker
 logger = logging.getLogger("taskpy.worker")
 
 #: How often a child says that it is alive, in one lease.
-SIGNS_OF_LIFE = 20
+SIGNS_OF_LIFE = 6
 #: Connections for commands; beside them one for the bell and one for pub/sub.
 COMMAND_CONNECTIONS = 2
 

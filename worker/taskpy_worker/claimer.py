@@ -33,7 +33,7 @@ class Claimer:
         self._wid = wid
         self._executor = executor
         self.serve(config.queues)
-        self._quiet = not config.burst  # a burst looks first, for it may be that nobody rings any more
+        self._quiet = False  # it looks first: it may be that nobody rings any more
         self._left = config.max_tasks or None
         self._paused = False
         self._failures = 0
