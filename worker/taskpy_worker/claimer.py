@@ -34,6 +34,7 @@ class Claimer:
         self._executor = executor
         self.serve(config.queues)
         self._quiet = False  # it looks first: it may be that nobody rings any more
+        self._alone = False  # whether nothing ran here when the last claim was made, and it brought nothing
         self._left = config.max_tasks or None
         self._paused = False
         self._failures = 0
@@ -123,6 +124,8 @@ class Claimer:
     def _more_to_come(self, seen: int, block: float) -> str | None:
         """Wait for a running task to end, which may have submitted others; None when none runs: the burst is over."""
         if not self._executor.held():
+            if not self._alone:
+                return ""  # what ran during the last claim may have submitted others after it
             self.finish()
             return None
         return "" if self._executor.freed.wait(seen, block) else None
@@ -158,6 +161,7 @@ class Claimer:
         asked: list[ops.Op[Any]] = []
         if count:
             self._pace.measure()
+            self._alone = not self._executor.held()
             self.number += 1
             asked.append(self._claim_op(count))
         if unstarted:
@@ -207,6 +211,7 @@ class Claimer:
         self.completed = self.number
         self._unstarted = ids
         self._quiet = len(ids) < count
+        self._alone = self._alone and not ids
         if self._left is not None:
             self._left -= len(ids)
             if self._left == 0:
