@@ -123,9 +123,12 @@ class Child:
                 os._exit(1)  # as above
 
 
-def main() -> None:
-    """Run as `python -m taskpy_worker.child FD`, with the pipe as an inherited file descriptor."""
-    pipe: Connection[bytes, bytes] = Connection(int(sys.argv[1]))
+def serve(fd: int) -> None:
+    """Be a child from now on, with the pipe as an inherited file descriptor; never returns."""
+    # However it was started, it looks the same to what it runs.
+    sys.argv[:] = [__file__, str(fd)]
+    sys.modules["__main__"] = sys.modules[__name__]
+    pipe: Connection[bytes, bytes] = Connection(fd)
     os.set_inheritable(pipe.fileno(), False)
     # Ctrl-C and a SIGTERM to the process group reach us too; it is the supervisor who decides what they mean.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -134,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(int(sys.argv[1]))
