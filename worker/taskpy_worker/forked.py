@@ -36,6 +36,7 @@ class Forked:
         """Have a child call `serve`, and end. Of our open files it has the standard ones and `keep`."""
         self.returncode: int | None = None
         self._collecting = threading.Lock()
+        gc.collect()  # what importing has left behind would be shared, too
         gc.freeze()  # or the first collection would write to, and so copy, all that is shared
         sys.stdout.flush()
         sys.stderr.flush()
