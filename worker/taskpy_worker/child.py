@@ -5,6 +5,7 @@ To it: ("ready", number of tasks), ("alive",) 6 times a lease, ("retiring", whet
 tasks, or ("failed", what, text) when the tasks cannot be imported or a start hook fails.
 """
 
+import importlib
 import logging
 import os
 import signal
@@ -15,7 +16,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from taskpy import errors, logs, on, space, wire
+from taskpy import errors, logs, on, script, space, wire
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.loading import load_tasks
@@ -25,6 +26,8 @@ logger = logging.getLogger("taskpy.worker")
 
 #: How often a child says that it is alive, in one lease.
 SIGNS_OF_LIFE = 6
+#: What every child and its supervisor say to Redis.
+SCRIPTS = ("agree", "join", "due", "claim", "start", "heartbeat", "settle")
 #: Connections for commands; beside them one for the bell and one for pub/sub.
 COMMAND_CONNECTIONS = 2
 
@@ -121,6 +124,14 @@ class Child:
                 self._pipe.send_bytes(wire.dumps(frame))
             except OSError:
                 os._exit(1)  # as above
+
+
+def prepare() -> None:
+    """Do once, before children are forked, what each would do for itself at its first words to Redis."""
+    for module in ("taskpy.broker", "encodings.idna"):  # which are imported when they are needed
+        importlib.import_module(module)
+    for verb in SCRIPTS:
+        script.load(verb)
 
 
 def serve(fd: int) -> None:

@@ -41,6 +41,7 @@ def _started(fd: int) -> "Forked | subprocess.Popen[bytes]":
     if forked.is_safe():
         from taskpy_worker import child  # which has imported all that children need
 
+        child.prepare()
         return Forked(lambda: child.serve(fd), keep=fd)
     command = [sys.executable, "-m", "taskpy_worker.child", str(fd)]
     return subprocess.Popen(command, pass_fds=[fd], stdin=subprocess.DEVNULL)  # noqa: S603 - our own
