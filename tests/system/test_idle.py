@@ -128,6 +128,12 @@ def test_several_children_each_say_their_own(proxied):
     settled_down(proxied)
     until(lambda: proxied.proxy.words()["SUBSCRIBE"] >= 4, "both children to listen")
 
+    def waiting_for_a_bell():
+        return len({command.connection for command in proxied.proxy.commands if command.word == "BRPOP"})
+
+    until(lambda: waiting_for_a_bell() == 2, "both children to have claimed, and to wait")
+    said_in(proxied.proxy, 2)  # what the later one says only once
+
     commands = said_in(proxied.proxy, BEATS)
 
     assert_only_idle_words(commands, processes=2)
