@@ -182,19 +182,22 @@ class Held:
 class Due:
     """Work for whoever sweeps: workers to `lose`, tasks to `promote`, dead letters to `forget`.
 
-    `next` is in seconds from now, None when no task is delayed. Each list is cut; ask again after a full one.
+    `next` is in seconds from now, None when no task is delayed. Each list is cut; ask again after a full one. `renewed`
+    says of each worker whose lease was to be prolonged whether it was.
     """
 
     wids: list[str]
     ids: list[str]
     next: float | None
     surplus: list[str]
+    renewed: list[bool]
 
     @classmethod
     def of(cls, reply: Any) -> Self:
         """Read the reply of `due`."""
-        wids, ids, wait, surplus = reply
-        return cls(texts(wids), texts(ids), None if wait < 0 else wait / 1000, texts(surplus))
+        wids, ids, wait, surplus, renewed = reply
+        soon = None if wait < 0 else wait / 1000
+        return cls(texts(wids), texts(ids), soon, texts(surplus), [bool(known) for known in renewed])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ SOCKET_SECONDS = 5.0
 #: ... and how long at least, however impatient the caller is.
 SHORTEST_SECONDS = 0.1
 #: The longest time a blocking pop may wait on the server; redis-py would cut a longer one.
-BLOCK_SECONDS = 3.0
+BLOCK_SECONDS = 5.0
 
 
 class Connections:

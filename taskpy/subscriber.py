@@ -16,7 +16,7 @@ from taskpy.nudge import Nudge
 logger = logging.getLogger("taskpy.broker")
 
 #: How often the reading thread looks up from its connection.
-TICK_SECONDS = 1.0
+TICK_SECONDS = 5.0
 #: How long a new subscription may take to be confirmed before we go on without; re-checks are the net.
 CONFIRM_SECONDS = 1.0
 #: How long a channel stays subscribed after its last watcher has gone: a reader in a loop comes back at once.

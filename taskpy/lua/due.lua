@@ -1,9 +1,10 @@
--- name silent workers, delayed tasks that are ripe and dead letters to drop; the guard against outages lives here
--- KEYS: lease, later, meta, dead
--- ARGV: lease ms, keep ms of dead letters, number of dead letters
--- returns: {wids, ids, ms to the next delayed task or -1, ids of dead letters}
--- needs: now
-local lease, later, meta, dead = unpack(KEYS)
+-- prolong leases; name silent workers, delayed tasks that are ripe and dead letters to drop
+-- the guard against outages lives here
+-- KEYS: lease, later, meta, dead, (worker)...
+-- ARGV: lease ms, keep ms of dead letters, number of dead letters, (wid)...
+-- returns: {wids, ids, ms to the next delayed task or -1, ids of dead letters, per wid what `renew` says}
+-- needs: now, prolong
+local lease, later, meta, dead = unpack(KEYS, 1, 4)
 local length, keep_dead, dead_count, time = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), now()
 local guard = redis.call('HMGET', meta, 'swept', 'hold')
 local swept, hold = tonumber(guard[1] or time), tonumber(guard[2] or 0)
@@ -19,6 +20,11 @@ if time - swept > length / 2 or time < swept - 1000 then -- Redis was away or fr
   end
 end
 redis.call('HSET', meta, 'swept', time)
+local renewed = {}
+for i = 4, #ARGV do -- before looking who is silent: who is heard at this moment is not
+  local worker = KEYS[i + 1]
+  renewed[i - 3] = prolong(lease, worker, ARGV[i], length, time)
+end
 -- a score of 0 is a worker declared lost whose tasks are not all given back: that does not wait for the guard
 local lost = redis.call('ZRANGEBYSCORE', lease, '-inf', time >= hold and time or 0, 'LIMIT', 0, 100)
 local ripe = redis.call('ZRANGEBYSCORE', later, '-inf', time, 'LIMIT', 0, 100)
@@ -30,4 +36,5 @@ return {
   ripe,
   first[2] and math.max(0, first[2] - time) or -1,
   surplus > 0 and redis.call('ZRANGE', dead, 0, surplus - 1) or {},
+  renewed,
 }

@@ -49,4 +49,3 @@ from taskpy.ops.worker import ring as ring
 from taskpy.ops.worker import settle as settle
 from taskpy.ops.worker import start as start
 from taskpy.ops.worker import take as take
-from taskpy.ops.worker import tell as tell

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from taskpy import spec as specs
 from taskpy.answers import Due, Heartbeat, Held, Started, text, texts
 from taskpy.keys import Keys
-from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys, token_of
+from taskpy.ops.op import Arg, Op, ms, scripted, task_keys, token_of
 from taskpy.spec import State
 from taskpy.taken import Taken
 
@@ -63,10 +63,15 @@ def take(keys: Keys, *, wid: str, number: int, id: str, queue: str, restarts: in
     return scripted("take", task_keys, [id, number, token, restarts], decode)
 
 
-def heartbeat(keys: Keys, *, wid: str, tasks: Sequence[tuple[str, str]]) -> Op[Heartbeat]:
-    """Ask about running tasks, each given as (id, token): the net under the nudges of pub/sub."""
+def heartbeat(keys: Keys, *, wid: str, tasks: Sequence[tuple[str, str]], say: str = "") -> Op[Heartbeat]:
+    """Ask about running tasks, each given as (id, token): the net under the nudges of pub/sub.
+
+    `say` goes out on the worker's own channel, for it to hear whether it is heard.
+    """
     task_keys = [keys.task(id) for id, _ in tasks]
-    return scripted("heartbeat", [keys.held(wid), *task_keys], [token for _, token in tasks], Heartbeat.of)
+    return scripted(
+        "heartbeat", [keys.held(wid), keys.worker(wid), *task_keys], [say, *(token for _, token in tasks)], Heartbeat.of
+    )
 
 
 def ring(keys: Keys, *, queue: str) -> Op[None]:
@@ -79,20 +84,24 @@ def held(keys: Keys, *, wid: str) -> Op[Held]:
     return scripted("held", [keys.held(wid)], [], Held.of)
 
 
-def tell(keys: Keys, *, wid: str, text: str) -> Op[int]:
-    """Say something on a worker's own channel; answers how many heard it."""
-    return plain("tell", ["PUBLISH", keys.worker(wid), text], int)
-
-
 # -- what any worker does for all ---------------------------------------------------------------
 
 
 def due(
-    keys: Keys, *, lease: float, keep_dead: float = specs.KEEP_DEAD_SECONDS, dead_count: int = specs.KEEP_DEAD_COUNT
+    keys: Keys,
+    *,
+    lease: float,
+    keep_dead: float = specs.KEEP_DEAD_SECONDS,
+    dead_count: int = specs.KEEP_DEAD_COUNT,
+    renew: Sequence[str] = (),
 ) -> Op[Due]:
-    """Name the silent workers, the tasks whose delay is over and the dead letters that are too old or too many."""
-    args = [ms(lease), ms(keep_dead), dead_count]
-    return scripted("due", [keys.lease(), keys.later(), keys.meta(), keys.dead()], args, Due.of)
+    """Name the silent workers, the tasks whose delay is over and the dead letters that are too old or too many.
+
+    Before that it prolongs the leases of the workers that `renew` names, as `renew` does.
+    """
+    args: list[Arg] = [ms(lease), ms(keep_dead), dead_count, *renew]
+    shared = [keys.lease(), keys.later(), keys.meta(), keys.dead()]
+    return scripted("due", [*shared, *map(keys.worker, renew)], args, Due.of)
 
 
 def promote(keys: Keys, *, id: str, queue: str) -> Op[bool]:

@@ -85,6 +85,18 @@ CONTROLS = {
         "",
         recovers.test_recover_touches_nothing_of_a_living_worker,
     ),
+    "a lost worker can be renewed by due": (
+        "due",
+        "redis.call('ZSCORE', lease, wid) or 0) == 0",
+        "redis.call('ZSCORE', lease, wid) or 1) == -1",
+        workers.test_due_renews_several_at_once_and_says_who_is_not_known,
+    ),
+    "who is renewed by due is looked at before": (
+        "due",
+        "for i = 4, #ARGV do",
+        "for i = 4, 0 do",
+        workers.test_who_is_renewed_by_due_is_not_called_silent_by_it,
+    ),
     "a lost worker can be renewed": (
         "renew",
         "redis.call('ZSCORE', lease, wid) or 0) == 0",

@@ -47,7 +47,7 @@ STEPS = [
     ("locate", {"id": "a"}),
     ("join", {"info": b"info"}),
     ("renew", {"info": b"more"}),
-    ("due", {}),
+    ("due", {"renew": ["w1"]}),
     ("claim", {"count": 2}),
     ("start", {"ids": ["a", "b"]}),
     ("held", {}),

@@ -36,6 +36,30 @@ def test_renew_prolongs_the_lease_and_the_info(rig):
     assert rig.workers(wids=["w1"])[0].info == b"two"
 
 
+def test_due_renews_several_at_once_and_says_who_is_not_known(rig):
+    for wid in ("w1", "w2", "w3"):
+        rig.join(wid=wid, info=b"one")
+        rig.raw.zadd(rig.keys.lease(), {wid: 5})
+    rig.lose(wid="w2", sure=True)
+
+    assert rig.due(renew=["w1", "w2", "nobody"]).renewed == [True, False, False]
+
+    assert rig.raw.zscore(rig.keys.lease(), "w1") / 1000 == pytest.approx(rig.raw.time()[0] + 15, abs=2)
+    assert rig.raw.zscore(rig.keys.lease(), "w3") == 5
+    assert rig.raw.zscore(rig.keys.lease(), "nobody") is None
+    assert not rig.raw.exists(rig.keys.worker("nobody"))
+    assert 50 < rig.raw.ttl(rig.keys.worker("w1")) <= 60
+
+
+def test_who_is_renewed_by_due_is_not_called_silent_by_it(rig):
+    rig.due()  # somebody sweeps: else the guard holds
+    for wid in ("w1", "w2"):
+        rig.join(wid=wid)
+        rig.raw.zadd(rig.keys.lease(), {wid: 5})
+
+    assert rig.due(renew=["w1"]).wids == ["w2"]
+
+
 def test_renew_does_not_make_a_worker_known(rig):
     assert rig.renew() is False
     assert rig.workers(wids=["w1"]) == [None]
@@ -323,12 +347,14 @@ def test_a_claim_whose_answer_was_lost_for_good_is_found_and_given_back(rig):
     assert rig.begun(number=2).attempt == 1
 
 
-def test_a_worker_is_told_something_on_its_own_channel(rig):
+def test_a_heartbeat_says_something_on_the_own_channel_of_its_worker(rig):
     heard = rig.listen(rig.keys.worker("w1"))
 
-    assert rig.tell(text="! 7") == 1
+    rig.heartbeat(tasks=[], say="! 7")
+    rig.heartbeat(tasks=[])
+    rig.heartbeat(wid="nobody", tasks=[], say="! 8")
+
     assert heard() == [b"! 7"]
-    assert rig.tell(wid="nobody", text="! 7") == 0
 
 
 def test_held_of_a_worker_that_is_not_known(rig):

@@ -23,6 +23,8 @@ RULES = {
     "a clean-up does not look at the token": "giveback claim a_second_entry",
     "recover does not look at the mark of death": "recover",
     "a lost worker can be renewed": "renew lose",
+    "a lost worker can be renewed by due": "due lose",
+    "who is renewed by due is looked at before": "due a_lease_runs_out",
     "no gravestone": "a_worker_is_gone a_late_copy",
     "no restored entry": "a_second_entry claim start",
     "no restored entry in giveback": "who_runs_it_claims_it_too giveback work",

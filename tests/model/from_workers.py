@@ -1,6 +1,7 @@
 """What the verbs of workers do to the world, and what they answer."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from tests.model.known import CLOSED, Known, Task, Worker, owner
@@ -79,13 +80,15 @@ class FromWorkers(Known):
         held = len(worker.held) if worker and worker.number < CLOSED else -1
         return held, [self.tasks[id] if id in self.tasks and self.tasks[id].runs_under(t) else None for id, t in tasks]
 
-    def due(self) -> tuple[set[str], set[str]]:
+    def due(self, renew: Sequence[str] = (), **_: Any) -> tuple[set[str], set[str], list[bool]]:
         self.held_up = self.held_up or self.swept == "long ago"
         self.swept = "recently"
+        renewed = [self.renew(wid) for wid in renew]
         silent = {"lost"} if self.held_up else {"lost", "over"}
         return (
             {wid for wid, worker in self.workers.items() if worker.lease in silent},
             {id for id, when in self.later.items() if when == "ripe"},
+            renewed,
         )
 
     def promote(self, id: str, queue: str) -> bool:

@@ -53,7 +53,7 @@ def seen_by_caller(verb: str, answer: Any) -> Any:
         case "heartbeat":
             return answer.held, ["lost" if b.lost else (b.received, wish(b.wish)) for b in answer.tasks]
         case "due":
-            return {*answer.wids}, {*answer.ids}
+            return {*answer.wids}, {*answer.ids}, answer.renewed
         case "pause":
             return None
     return answer

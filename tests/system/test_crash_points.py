@@ -157,7 +157,7 @@ def test_a_child_dies_as_it_asks_how_its_task_fares(fleet, point):
 
 @pytest.mark.parametrize(
     "point",
-    ["join.before", "join.after", "renew.before", "renew.after"]
+    ["join.before", "join.after", "due.before:2", "due.after:2"]
     + [f"{verb}.{moment}" for verb in ("lose", "recover") for moment in ("before", "after")],
 )
 def test_a_supervisor_dies_at_a_call_for_its_child(fleet, point):

@@ -390,3 +390,23 @@ def test_a_pause_gives_back_what_is_claimed_and_not_started(rig):
 
     assert rig.held() == {}
     assert (task.state, rig.look(task).attempt) == ("queued", 0)
+
+
+def test_a_burst_looks_again_when_what_ran_during_its_last_claim_has_ended(rig):
+    worker = rig.worker(burst=True)
+    first = rig.submit("waits")
+    worker.claimer._quiet = False
+    worker.claimer.tick(LONG)  # which took less than it wanted: nothing else is there
+    rig.submit("returns")  # by the first one, say
+    functions.GATE.set()
+    settle(worker)
+    assert first.state == "succeeded"
+    assert worker.executor.held() == {}
+
+    worker.claimer.tick(LONG)
+
+    assert not worker.claimer.finished.is_set()
+    settle(worker)
+    worker.claimer.tick(LONG)
+    worker.claimer.tick(LONG)
+    assert worker.claimer.finished.is_set()

@@ -62,6 +62,20 @@ def test_an_unknown_name_is_given_back_for_a_while_and_then_fails(rig):
     assert rig.look(task).retries == 0
 
 
+def test_each_line_about_an_unknown_task_has_its_name(rig, caplog):
+    worker = rig.worker(unknown_delay=0.0, unknown_limit=1)
+    rig.submit("nobody.knows_this")
+
+    with caplog.at_level("INFO", logger="taskpy.worker"):
+        for _ in range(2):
+            worker.claimer.tick(LONG)
+            settle(worker)
+
+    lines = [record.getMessage() for record in caplog.records if "task=" in record.getMessage()]
+    assert len(lines) >= 3  # what cannot be run, what was given back, what has failed
+    assert all("name=nobody.knows_this" in line for line in lines), lines
+
+
 def test_an_unknown_name_waits_between_two_looks(rig):
     worker = rig.worker(unknown_delay=60)
     task = rig.submit("nobody.knows_this")

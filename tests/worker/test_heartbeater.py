@@ -2,7 +2,10 @@
 
 import logging
 
-from taskpy import ops
+import pytest
+from taskpy_worker.config import BEATS
+
+from taskpy import errors, ops
 from tests.worker import functions
 from tests.worker.conftest import settle
 from tests.worker.waiting import until
@@ -169,6 +172,58 @@ def test_a_deaf_subscription_is_noticed_after_two_heartbeats(rig, caplog, monkey
     worker.heartbeater.tick()  # the new one gets as long to prove itself
     worker.heartbeater.tick()
     assert reconnected == [1, 1]
+
+
+def beats_in(worker, turns, monkeypatch):
+    """How often the worker beats in so many turns."""
+    beaten = []
+    tick = worker.heartbeater.tick
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.heartbeater, "tick", lambda: (beaten.append(1), tick()))
+        for _ in range(turns):
+            worker.heartbeater.turn()
+    return len(beaten)
+
+
+def test_who_holds_nothing_beats_once_a_lease_and_who_holds_anything_at_each_turn(rig, monkeypatch):
+    worker = rig.worker()
+    assert beats_in(worker, 1, monkeypatch) == 1
+    assert beats_in(worker, 3 * BEATS, monkeypatch) == 3
+    task = begun(rig, worker)
+
+    assert beats_in(worker, 4, monkeypatch) == 4
+
+    task.stop(join=False)
+    worker.heartbeater.turn()
+    settle(worker)
+    assert beats_in(worker, 2 * BEATS, monkeypatch) == 2
+
+
+def test_a_claim_whose_answer_was_lost_for_good_is_looked_for_at_the_next_turns(rig, monkeypatch):
+    worker = rig.worker()
+    worker.heartbeater.turn()
+    forgotten = rig.submit("returns")
+    run_many = worker.space.broker.run_many
+
+    def lose_the_answer(asked):
+        run_many(asked)
+        raise errors.Unreachable("nobody will ever hear it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.space.broker, "run_many", lose_the_answer)
+        with pytest.raises(errors.Unreachable):
+            worker.claimer.tick(LONG)
+    worker.heartbeater.turn()  # the claim may be under way still
+    assert len(rig.held()) == 1
+    rig.raw.delete(rig.keys.bell("default"))
+    worker.claimer.tick(0.01)
+
+    worker.heartbeater.turn()
+    settle(worker)
+
+    assert rig.held() == {}
+    assert (forgotten.state, rig.look(forgotten).attempt) == ("queued", 0)
+    assert beats_in(worker, BEATS, monkeypatch) == 1  # it is known that there is no more
 
 
 def test_a_subscription_that_hears_is_left_alone(rig, monkeypatch):

@@ -45,7 +45,7 @@ def world(monkeypatch):
     made = World()
     monkeypatch.setattr(supervised, "time", types.SimpleNamespace(monotonic=lambda: made.now))
     monkeypatch.setattr(supervised, "state_of", lambda pid: made.state)
-    monkeypatch.setattr(supervised.subprocess, "Popen", Process)
+    monkeypatch.setattr(supervised, "_started", Process)
     return made
 
 

@@ -27,9 +27,9 @@ class Attempt:
     keep: float | None = None
 
     @classmethod
-    def unreadable(cls, started: Started) -> Self:
-        """An attempt whose function is not known (yet)."""
-        return cls(started.id, started.token, started.queue)
+    def unreadable(cls, started: Started, name: str = "") -> Self:
+        """An attempt whose function is not known (yet); its name may be."""
+        return cls(started.id, started.token, started.queue, name)
 
     @property
     def stopping(self) -> bool:

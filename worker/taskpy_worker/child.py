@@ -1,11 +1,12 @@
 """A child process of the worker: runs user code, does the duties, and obeys its supervisor over a pipe.
 
 Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease), ("drain", grace), ("quit",).
-To it: ("ready", number of tasks), ("alive",) 20 times a lease, ("retiring", whether its burst is over) when it takes no more
+To it: ("ready", number of tasks), ("alive",) 6 times a lease, ("retiring", whether its burst is over) when it takes no more
 tasks, or ("failed", what, text) when the tasks cannot be imported or a start hook fails.
 """
 
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -16,7 +17,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from taskpy import errors, logs, on, space, wire
+from taskpy import errors, logs, on, script, space, wire
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.loading import load_tasks
@@ -25,9 +26,11 @@ from taskpy_worker.worker import Worker
 logger = logging.getLogger("taskpy.worker")
 
 #: How often a child says that it is alive, in one lease.
-SIGNS_OF_LIFE = 20
+SIGNS_OF_LIFE = 6
 #: How many more objects there are until the garbage collector looks; Python's own 700 are some fifteen tasks.
 GARBAGE_OBJECTS = 10_000
+#: What every child and its supervisor say to Redis.
+SCRIPTS = ("agree", "join", "due", "claim", "start", "heartbeat", "settle")
 #: Connections for commands; beside them one for the bell and one for pub/sub.
 COMMAND_CONNECTIONS = 2
 
@@ -134,9 +137,20 @@ def _collect_less() -> None:
     gc.set_threshold(GARBAGE_OBJECTS)
 
 
-def main() -> None:
-    """Run as `python -m taskpy_worker.child FD`, with the pipe as an inherited file descriptor."""
-    pipe: Connection[bytes, bytes] = Connection(int(sys.argv[1]))
+def prepare() -> None:
+    """Do once, before children are forked, what each would do for itself at its first words to Redis."""
+    for module in ("taskpy.broker", "encodings.idna"):  # which are imported when they are needed
+        importlib.import_module(module)
+    for verb in SCRIPTS:
+        script.load(verb)
+
+
+def serve(fd: int) -> None:
+    """Be a child from now on, with the pipe as an inherited file descriptor; never returns."""
+    # However it was started, it looks the same to what it runs.
+    sys.argv[:] = [__file__, str(fd)]
+    sys.modules["__main__"] = sys.modules[__name__]
+    pipe: Connection[bytes, bytes] = Connection(fd)
     os.set_inheritable(pipe.fileno(), False)
     # Ctrl-C and a SIGTERM to the process group reach us too; it is the supervisor who decides what they mean.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -145,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(int(sys.argv[1]))

@@ -33,7 +33,8 @@ class Claimer:
         self._wid = wid
         self._executor = executor
         self.serve(config.queues)
-        self._quiet = not config.burst  # a burst looks first, for it may be that nobody rings any more
+        self._quiet = False  # it looks first: it may be that nobody rings any more
+        self._alone = False  # whether nothing ran here when the last claim was made, and it brought nothing
         self._left = config.max_tasks or None
         self._paused = False
         self._failures = 0
@@ -43,6 +44,7 @@ class Claimer:
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
+        self.doubtful = 0  # the last claim whose answer was never heard
         self.lost = False
         self.finished = threading.Event()  # it has done what it was to do: a burst, or its share of tasks
 
@@ -112,16 +114,20 @@ class Claimer:
         with self._taking:
             self.number += 1
             run, keys = self._space.broker.run, self._space.keys
+            self.doubtful = self.number  # until it is answered
             found = run(ops.take(keys, wid=self._wid, number=self.number, id=id, queue=queue, restarts=restarts))
             if isinstance(found, Started):
                 self._executor.hold([id], found.token)
             self.lost = self.lost or found == "refused"
             self.completed = self.number
+            self.doubtful = 0
         return found
 
     def _more_to_come(self, seen: int, block: float) -> str | None:
         """Wait for a running task to end, which may have submitted others; None when none runs: the burst is over."""
         if not self._executor.held():
+            if not self._alone:
+                return ""  # what ran during the last claim may have submitted others after it
             self.finish()
             return None
         return "" if self._executor.freed.wait(seen, block) else None
@@ -157,6 +163,7 @@ class Claimer:
         asked: list[ops.Op[Any]] = []
         if count:
             self._pace.measure()
+            self._alone = not self._executor.held()
             self.number += 1
             asked.append(self._claim_op(count))
         if unstarted:
@@ -173,6 +180,8 @@ class Claimer:
                 self._begin([hint], self.number, next(answers))
                 self._unstarted.remove(hint)
         except BaseException:
+            if self.completed < self.number:
+                self.doubtful = self.number
             self._executor.give_up(unstarted, ops.token_of(self._wid, former))  # no claim may be held by nobody
             self._give_up_unstarted()
             raise
@@ -204,6 +213,7 @@ class Claimer:
         self.completed = self.number
         self._unstarted = ids
         self._quiet = len(ids) < count
+        self._alone = self._alone and not ids
         if self._left is not None:
             self._left -= len(ids)
             if self._left == 0:

@@ -7,6 +7,9 @@ from taskpy import spec, wire
 from taskpy_worker import log
 from taskpy_worker.queues import Queues
 
+#: Heartbeats, and renewals of leases, in one lease.
+BEATS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
@@ -27,7 +30,7 @@ class WorkerConfig:
     namespace: str = "taskpy"
     lease: float | None = None
     grace: float = 30.0
-    block: float = 3.0
+    block: float = 5.0
     unknown_delay: float = 5.0
     unknown_limit: int = 12
     burst: bool = False

@@ -226,32 +226,36 @@ class Executor:
         self.slots.put(ready)
 
     def _made_ready(self, started: Started) -> _Ready | None:
+        name = ""
         try:
             task = codec.load_spec(started.spec)
+            name = task.name
             registered = _registered(task.name, started.queue)
             call.check_arguments(registered.function, task.args, task.kwargs)
         except (errors.NewerVersion, errors.UnknownTask) as error:
-            self._unknown(started, error)
+            self._unknown(started, name, error)
         except (errors.WireError, errors.BadArguments) as error:
-            self._fail(started, error)
+            self._fail(started, name, error)
         else:
             try:
                 return self._ready(started, task, registered)
             except Exception as error:  # whatever it is, the others of its claim must not suffer
-                self._unknown(started, error)
+                self._unknown(started, name, error)
         return None
 
-    def _unknown(self, started: Started, error: Exception) -> None:
+    def _unknown(self, started: Started, name: str, error: Exception) -> None:
         # During a rolling deploy other workers may know it, or this one soon; only later it is an error.
         if started.unknowns >= self._config.unknown_limit:
-            self._fail(started, error)
+            self._fail(started, name, error)
             return
-        logger.warning("cannot run the task, giving it back for a while: task=%s error=%s", started.id, error)
+        logger.warning(
+            "cannot run the task, giving it back for a while: task=%s name=%s error=%s", started.id, name, error
+        )
         back = GiveBack("unknown", delay=self._config.unknown_delay)
-        self._settler.give_back(Attempt.unreadable(started), back)
+        self._settler.give_back(Attempt.unreadable(started, name), back)
 
-    def _fail(self, started: Started, error: Exception) -> None:
-        self._settler.settle(Attempt.unreadable(started), Outcome(Verdict.FAILED, error=error, final=True))
+    def _fail(self, started: Started, name: str, error: Exception) -> None:
+        self._settler.settle(Attempt.unreadable(started, name), Outcome(Verdict.FAILED, error=error, final=True))
 
     def _ready(self, started: Started, task: TaskSpec, registered: Registered) -> _Ready:
         options = task.options.over(registered.options)

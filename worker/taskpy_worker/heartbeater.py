@@ -7,6 +7,7 @@ from taskpy import ops
 from taskpy.space import Space
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.claimer import Claimer
+from taskpy_worker.config import BEATS
 from taskpy_worker.executor import Executor
 from taskpy_worker.listener import NONCE, Listener
 from taskpy_worker.settler import GiveBack, Settler
@@ -39,20 +40,31 @@ class Heartbeater:
         self._listener = listener
         self._settler = settler
         self._nonce = 0
+        self._turns = BEATS  # since the last beat: the first turn is one
+        self._looked_at = 0  # the last claim of which it is known that no id of it was forgotten
         self.lost = False
+
+    def turn(self) -> None:
+        """To be called `BEATS` times a lease: beats each time while this process holds anything, else once a lease."""
+        self._turns += 1
+        doubtful = self._claimer.doubtful > self._looked_at
+        if self._turns >= BEATS or doubtful or self._executor.held():
+            self.tick()
 
     def tick(self) -> None:
         """One beat."""
+        self._turns = 0
+        say = self._next_nonce()
         for batch in _batches(self._executor.running()):
-            self._ask(batch)
-        self._prove_hearing()
+            self._ask(batch, say)
+            say = ""
 
-    def _ask(self, attempts: Sequence[Attempt]) -> None:
+    def _ask(self, attempts: Sequence[Attempt], say: str) -> None:
         # Read before asking, and in this order: what is claimed meanwhile must not look forgotten.
         completed = self._claimer.completed
         known = self._executor.held()
         tasks = [(attempt.id, attempt.token) for attempt in attempts]
-        beat = self._space.broker.run(ops.heartbeat(self._space.keys, wid=self._wid, tasks=tasks))
+        beat = self._space.broker.run(ops.heartbeat(self._space.keys, wid=self._wid, tasks=tasks, say=say))
         if beat.held < 0:
             self._lose_all()
             return
@@ -63,6 +75,7 @@ class Heartbeater:
                 attempt.mailbox.lose()
         if beat.held > len(known):
             self._give_back_forgotten(known, completed)
+        self._looked_at = completed
 
     def _lose_all(self) -> None:
         if not self.lost:
@@ -83,12 +96,12 @@ class Heartbeater:
             logger.warning("giving back a forgotten claim: task=%s token=%s", id, token)
             self._settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
 
-    def _prove_hearing(self) -> None:
+    def _next_nonce(self) -> str:
         if self._nonce - self._listener.heard >= DEAF_AFTER:
             self._listener.reconnect()
             self._listener.heard = self._nonce
         self._nonce += 1
-        self._space.broker.run(ops.tell(self._space.keys, wid=self._wid, text=f"{NONCE} {self._nonce}"))
+        return f"{NONCE} {self._nonce}"
 
 
 def _batches(attempts: Sequence[Attempt]) -> Iterator[Sequence[Attempt]]:

@@ -1,6 +1,6 @@
 """The supervisor's link to Redis, in a thread of its own so that an outage does not blind the supervisor.
 
-Makes children known, prolongs their leases, and gives back the tasks of those that died.
+Makes children known, prolongs their leases, gives back the tasks of those that died, and sees what has become due.
 """
 
 import logging
@@ -13,17 +13,17 @@ from collections.abc import Callable
 from taskpy import errors, ops
 from taskpy.info import WorkerInfo
 from taskpy.space import Space
-from taskpy_worker.config import WorkerConfig
+from taskpy_worker.config import BEATS, WorkerConfig
+from taskpy_worker.promoter import Promoter
 from taskpy_worker.queues import Queues
 from taskpy_worker.recoverer import Recoverer
 from taskpy_worker.supervised import Supervised
-from taskpy_worker.worker import BEATS
 
 logger = logging.getLogger("taskpy.worker")
 
 
 class Keeper:
-    """Carries out the supervisor's wishes one by one, and renews all leases a few times a lease."""
+    """Carries out the supervisor's wishes one by one; a few times a lease renews all leases and sees to what is due."""
 
     def __init__(
         self, config: WorkerConfig, space: Space, lease: float, children: Callable[[], list[Supervised]]
@@ -35,6 +35,8 @@ class Keeper:
         # No SimpleQueue: its get() never returns when the process was stopped (SIGSTOP) beyond the time-out.
         self._wishes: queue.Queue[Callable[[], None]] = queue.Queue()
         self._recoverer = Recoverer(space, lease)
+        self._promoter = Promoter(space, lease, self._recoverer)
+        self._beat_at = time.monotonic() + lease / BEATS
         self._thread = threading.Thread(target=self._keep, name="taskpy-keeper", daemon=True)
 
     def start(self) -> None:
@@ -56,25 +58,26 @@ class Keeper:
         return over.wait(seconds)
 
     def tick(self) -> None:
-        """Prolong the lease of every child that is worth it."""
+        """Prolong the lease of every child that is worth it, and do what is due, for all workers.
+
+        What becomes due between two ticks the children see, when they are told; this is the net, and finds silent workers.
+        """
+        self._beat_at = time.monotonic() + self._lease / BEATS
         worthy = [(child, child.wid) for child in self._children() if child.wid and child.worthy(self._lease)]
-        renewals = [ops.renew(self._space.keys, wid=wid, lease=self._lease) for _, wid in worthy]
-        if not renewals:
-            return
-        for (child, wid), renewed in zip(worthy, self._space.broker.run_many(renewals), strict=True):
+        due = self._space.broker.run(ops.due(self._space.keys, lease=self._lease, renew=[wid for _, wid in worthy]))
+        for (child, wid), renewed in zip(worthy, due.renewed, strict=True):
             if not renewed and not child.condemned:
                 child.condemned = True
                 logger.error("a child was declared lost, replacing it: pid=%d worker=%s", child.pid, wid)
                 child.kill("its lease is gone")
+        if self._promoter.see_to(due) == 0.0:
+            self._beat_at = 0.0  # there may be more of it
 
     def _keep(self) -> None:
-        beat = self._lease / BEATS
-        next_beat = time.monotonic() + beat
         while True:
             try:
-                wish = self._wishes.get(timeout=max(0.0, next_beat - time.monotonic()))
+                wish = self._wishes.get(timeout=max(0.0, self._beat_at - time.monotonic()))
             except queue.Empty:
-                next_beat = time.monotonic() + beat
                 wish = self.tick
             try:
                 wish()

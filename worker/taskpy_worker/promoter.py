@@ -3,6 +3,7 @@
 import logging
 
 from taskpy import errors, ops
+from taskpy.answers import Due
 from taskpy.space import Space
 from taskpy_worker.recoverer import Recoverer
 
@@ -19,8 +20,11 @@ class Promoter:
 
     def tick(self) -> float | None:
         """Do what is due; seconds until the next delayed task is, None when there is none."""
+        return self.see_to(self._space.broker.run(ops.due(self._space.keys, lease=self._lease)))
+
+    def see_to(self, due: Due) -> float | None:
+        """Do what an answer names; seconds until more is due, as `tick`."""
         run, keys = self._space.broker.run, self._space.keys
-        due = run(ops.due(keys, lease=self._lease))
         if due.ids:
             queues = self._space.broker.run_many([ops.locate(keys, id=id) for id in due.ids])
             promoted = [ops.promote(keys, id=id, queue=queue or "") for id, queue in zip(due.ids, queues, strict=True)]

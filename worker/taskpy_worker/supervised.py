@@ -10,7 +10,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from taskpy import wire
+from taskpy_worker import forked
 from taskpy_worker.config import WorkerConfig
+from taskpy_worker.forked import Forked
 from taskpy_worker.processes import state_of
 
 if TYPE_CHECKING:
@@ -34,14 +36,23 @@ def new_wid(pid: int) -> str:
     return f"{host}-{pid}-{os.urandom(5).hex()}"
 
 
+def _started(fd: int) -> "Forked | subprocess.Popen[bytes]":
+    """A child that talks over this pipe: the first ones by fork, in one's place by exec, for by then we have threads."""
+    if forked.is_safe():
+        from taskpy_worker import child  # which has imported all that children need
+
+        child.prepare()
+        return Forked(lambda: child.serve(fd), keep=fd)
+    command = [sys.executable, "-m", "taskpy_worker.child", str(fd)]
+    return subprocess.Popen(command, pass_fds=[fd], stdin=subprocess.DEVNULL)  # noqa: S603 - our own
+
+
 class Supervised:
     """A child process, its pipe, and what is known of it."""
 
     def __init__(self, config: WorkerConfig) -> None:
         ours, theirs = multiprocessing.Pipe()
-        fd = theirs.fileno()
-        command = [sys.executable, "-m", "taskpy_worker.child", str(fd)]
-        self.process = subprocess.Popen(command, pass_fds=[fd], stdin=subprocess.DEVNULL)  # noqa: S603 - our own
+        self.process = _started(theirs.fileno())
         theirs.close()
         self.pipe: Connection[Any, Any] = ours
         self.born = time.monotonic()

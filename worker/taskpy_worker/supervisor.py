@@ -5,11 +5,13 @@ import logging
 import multiprocessing.connection
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from taskpy import errors, ops, spec, wire
+from taskpy.deadline import Deadline
 from taskpy.settings import Settings
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
@@ -26,6 +28,8 @@ YOUNG_SECONDS = 5.0
 PAUSE_SECONDS = (0.1, 10.0)
 #: What a drain may take beyond the grace time before a child is killed.
 LATE_SECONDS = 10.0
+#: What children get to end that were started for nothing, because the worker cannot begin.
+DISMISS_SECONDS = 2.0
 #: How many children there may be for each one that is wanted: one takes tasks while another ends its last ones.
 GENERATIONS = 2
 #: What running tasks get when the sources have changed: a developer waits for it.
@@ -56,7 +60,12 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until told to end; the exit code. Raises `Unreachable` or `Incompatible` when it cannot begin."""
-        lease = self._agree()
+        self._spawn_missing()  # they prepare while we look for Redis, and may be forked while we have no threads
+        try:
+            lease = self._agree()
+        except BaseException:
+            self._dismiss()
+            raise
         self._space = Space(self._config.url, namespace=self._config.namespace, timeout=None, connections=1)
         self._keeper = Keeper(self._config, self._space, lease, lambda: list(self._children))
         self._keeper.start()
@@ -99,6 +108,16 @@ class Supervisor:
                 f"{self._config.lease:g} s; leave --lease out, or use another namespace"
             )
         return found.lease
+
+    def _dismiss(self) -> None:
+        """End children that were never let go."""
+        self._order("quit")
+        deadline = Deadline(DISMISS_SECONDS)
+        for child in self._children:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(deadline.left())
+            child.kill("it did not end in time")
+            child.pipe.close()
 
     def _over(self) -> bool:
         return not self._children and (self._signals > 0 or self._burst_over or self._failure is not None)

@@ -17,7 +17,7 @@ from taskpy.nudge import Nudge
 from taskpy.space import Space
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.claimer import Claimer
-from taskpy_worker.config import WorkerConfig
+from taskpy_worker.config import BEATS, WorkerConfig
 from taskpy_worker.executor import Executor
 from taskpy_worker.heartbeater import Heartbeater
 from taskpy_worker.listener import Listener
@@ -29,8 +29,6 @@ from taskpy_worker.settler import GiveBack, Settler
 
 logger = logging.getLogger("taskpy.worker")
 
-#: Heartbeats, and looks at what is due, in one lease.
-BEATS = 3
 #: How long the last words to Redis may take when the worker ends, in seconds; what is not said then, the lease says.
 LAST_WORDS_SECONDS = 5.0
 
@@ -150,14 +148,15 @@ class Worker:
     def _beat(self) -> float:
         if self._renews:
             self.space.broker.run(ops.renew(self.space.keys, wid=self.wid, lease=self._lease))
-        self.heartbeater.tick()
+        self.heartbeater.turn()
         return self._lease / BEATS
 
     def _promote(self) -> float:
         seen = self._later.count
         soon = self.promoter.tick()
-        wait = self._lease / BEATS if soon is None else min(soon, self._lease / BEATS)
-        self._later.wait(seen, wait)
+        if self._renews:  # else the supervisor looks a few times a lease, for all its children
+            soon = min(self._lease / BEATS, self._lease if soon is None else soon)
+        self._later.wait(seen, soon)
         return 0.0
 
     def _enforce(self) -> float:

@@ -3,15 +3,21 @@
 JOBS_FAIL names the hook that fails: `start` or `stop`.
 """
 
+import multiprocessing
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 from steered import note
 
 from taskpy import on, task
+
+#: Which a child takes care of.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 
 
 @on.start
@@ -96,3 +102,25 @@ def perish_late(t):
 def fail(t, secret):
     """Fail."""
     raise ValueError(secret)
+
+
+@task
+def surroundings(t):
+    """What a task finds in its process."""
+    main = sys.modules["__main__"]
+    return {
+        "pid": os.getpid(),
+        "stdin": str(Path("/proc/self/fd/0").readlink()),
+        "sockets": len(psutil.Process().net_connections("unix")),  # the one to the supervisor
+        "arguments": [Path(sys.argv[0]).name, len(sys.argv)],
+        "main": main.__spec__.name if main.__spec__ else main.__name__,
+        "process": multiprocessing.current_process().name,
+        "handlers": {number.name: str(signal.getsignal(number)).split(" at ")[0] for number in SIGNALS},
+    }
+
+
+@task
+def vanish(t):
+    """End the process that runs it; once."""
+    if t.attempt == 1:
+        os._exit(7)
