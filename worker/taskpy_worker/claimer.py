@@ -98,7 +98,8 @@ class Claimer:
         """How many tasks to claim now; 0 where a larger claim can be made a little later, and enough wait here."""
         if self._executor.behind:
             return 0
-        ahead = self._pace.ahead
+        # Where queues share by weight each claim is a draw: a large one would be a coarse share.
+        ahead = 0 if self._queues.by_chance else self._pace.ahead
         room = min(self._executor.room - len(self._unstarted), BATCH) + ahead
         return 0 if room < max(1, ahead // 2) else min(room, self._left or room)
 

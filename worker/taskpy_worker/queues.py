@@ -34,9 +34,14 @@ class Queues:
         """The queues as they were given."""
         return tuple(name for name, _ in self.weights)
 
+    @property
+    def by_chance(self) -> bool:
+        """Whether the order of each claim is drawn."""
+        return not self.strict and len(self.weights) > 1
+
     def order(self) -> list[str]:
         """The order for the next claim: a queue of weight 3 comes before one of weight 1 in three of four cases."""
-        if self.strict or len(self.weights) == 1:
+        if not self.by_chance:
             return list(self.names)
         # Sorting by u ** (1 / weight) draws without replacement by weight (Efraimidis and Spirakis, 2006).
         drawn = [(random.random() ** (1 / weight), name) for name, weight in self.weights]
