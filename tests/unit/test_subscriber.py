@@ -30,26 +30,33 @@ class Connection:
         self.commands.append(("subscribe", *channels))
         for channel in channels:
             self.subscribed.add(channel)
-            self._incoming.put({"type": "subscribe", "channel": channel.encode(), "data": 1})
+            self._incoming.put([b"subscribe", channel.encode(), 1])
 
     def unsubscribe(self, *channels):
         self.commands.append(("unsubscribe", *channels))
         self.subscribed.difference_update(channels)
 
     def says(self, channel, data=b"x"):
-        self._incoming.put({"type": "message", "channel": channel.encode(), "data": data})
+        self._incoming.put([b"message", channel.encode(), data])
 
     def breaks(self):
         self._incoming.put(redis.ConnectionError("broken"))
 
-    def get_message(self, timeout):
+    def can_read(self, timeout):
         try:
-            message = self._incoming.get(timeout=timeout)
+            self._next = self._incoming.get(timeout=timeout)
         except queue.Empty:
-            return None
-        if isinstance(message, Exception):
-            raise message
-        return message
+            return False
+        return True
+
+    def read_response(self):
+        if isinstance(self._next, Exception):
+            raise self._next
+        return self._next
+
+    def handle_message(self, said):
+        kind, channel, data = said
+        return {"type": kind.decode(), "channel": channel, "data": data}
 
     def disconnect(self):
         self._incoming.put(redis.ConnectionError("closed"))
