@@ -131,8 +131,10 @@ class Child:
 
 
 def _collect_less() -> None:
-    """Have the garbage collector look at what is loaded never again, and less often at what comes; a start hook may differ."""
-    gc.collect()
+    """Have the garbage collector look at what is loaded never again, and less often at what comes; a start hook may differ.
+
+    It does not look now either: that would write to all that a forked child shares with its supervisor.
+    """
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
 
@@ -143,6 +145,8 @@ def prepare() -> None:
         importlib.import_module(module)
     for verb in SCRIPTS:
         script.load(verb)
+    gc.collect()
+    gc.freeze()
 
 
 def serve(fd: int) -> None:
