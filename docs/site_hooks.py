@@ -13,6 +13,7 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
 BESIDE = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md", "benchmarks/README.md"]
+PICTURES = ["benchmarks/results/latest.png"]
 SOURCES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "examples").glob("*.py"))]
 LINK = re.compile(r"\[([^]]+)\]\((?!https?://)([^)#]+)(#[^)]*)?\)")
 
@@ -34,6 +35,8 @@ def on_files(files, config):
     """Add what is not in this folder."""
     for there in BESIDE:
         files.append(File.generated(config, page_of(there), content=(ROOT / there).read_text()))
+    for there in PICTURES:
+        files.append(File.generated(config, there, content=(ROOT / there).read_bytes()))
     for there in SOURCES:
         shown = f"# {there}\n\n````python\n{(ROOT / there).read_text()}````\n"
         files.append(File.generated(config, page_of(there), content=shown))

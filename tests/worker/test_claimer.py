@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from taskpy_worker.pace import STALE_SECONDS
+from taskpy_worker.pace import STALE_SECONDS, Pace
 
 from taskpy import errors, ops
 from tests.worker import functions
@@ -332,7 +332,7 @@ def test_a_hint_that_another_worker_has_claimed_is_left_to_it(rig):
 
 def test_where_tasks_come_and_go_quickly_it_claims_ahead_and_in_one_round_trip(rig, monkeypatch):
     worker = rig.worker(concurrency=2)
-    monkeypatch.setattr(worker.claimer._pace, "measure", lambda: setattr(worker.claimer._pace, "ahead", 10))
+    monkeypatch.setattr(Pace, "ahead", 10)
     for number in range(40):
         rig.submit("returns", number)
     trips = []
@@ -359,16 +359,14 @@ def test_where_tasks_come_and_go_quickly_it_claims_ahead_and_in_one_round_trip(r
 
 def test_what_waits_behind_a_long_task_goes_back_to_its_queue(rig, monkeypatch):
     worker = rig.worker(concurrency=1)
-    monkeypatch.setattr(worker.claimer._pace, "measure", lambda: setattr(worker.claimer._pace, "ahead", 2))
-    worker.claimer._pace.ahead = 2
+    monkeypatch.setattr(Pace, "ahead", 2)
     long, *others = [rig.submit(name) for name in ("waits", "returns", "returns")]
     worker.claimer.tick(LONG)
     until(lambda: functions.BEGUN, "the long one to begin")
     assert len(rig.held()) == 3
 
     until(lambda: worker.executor.slots.stuck_for > STALE_SECONDS, "the others to have waited")
-    monkeypatch.setattr(worker.claimer._pace, "measure", lambda: None)
-    worker.claimer._pace.ahead = 0
+    monkeypatch.setattr(Pace, "ahead", 0)
     worker.claimer.tick(0.01)
     settle(worker, 2)
 

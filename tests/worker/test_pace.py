@@ -2,7 +2,7 @@
 
 import pytest
 from taskpy_worker import pace
-from taskpy_worker.pace import MOST, STALE_SECONDS, Pace
+from taskpy_worker.pace import MOST, REST_SECONDS, STALE_SECONDS, Pace
 
 
 class Slots:
@@ -46,8 +46,7 @@ def test_after_a_rest_it_begins_with_nothing(clock):
     paced.measure()
     assert paced.ahead > MOST - 2
 
-    clock.now += 10
-    paced.measure()
+    clock.now += REST_SECONDS
 
     assert paced.ahead == 0
 

@@ -9,6 +9,8 @@ from taskpy_worker.slots import Slots
 MOST = 200
 #: What is claimed beyond the slots is what will begin within so many seconds.
 AHEAD_SECONDS = 0.02
+#: When nothing was claimed for so many seconds, what was measured before says nothing.
+REST_SECONDS = 0.2
 #: What waits for a slot while none becomes free for so many seconds waits for a long task: it goes back to its queue.
 STALE_SECONDS = 0.25
 
@@ -20,14 +22,19 @@ class Pace:
         self._slots = slots
         self._measured = time.monotonic()
         self._left = slots.left
-        self.ahead = 0
+        self._ahead = 0
+
+    @property
+    def ahead(self) -> int:
+        """How many to claim beyond the slots now: after a rest none, whatever came before it."""
+        return self._ahead if time.monotonic() - self._measured < REST_SECONDS else 0
 
     def measure(self) -> None:
         """Look how many tasks have ended since this was called last, and how many will so in a moment."""
         now, left = time.monotonic(), self._slots.left
         if now > self._measured:
             rate = (left - self._left) / (now - self._measured)
-            self.ahead = min(MOST, int(rate * AHEAD_SECONDS))
+            self._ahead = min(MOST, int(rate * AHEAD_SECONDS))
         self._measured, self._left = now, left
 
     @property
