@@ -92,8 +92,9 @@ def event(data):
 
 
 class _Executor:
-    def hear(self, id, received, wish):
+    def hear(self, id, received, wish, body=None):
         assert received < 10**20
+        assert body is None or isinstance(body, bytes)
         assert wish is None or 0 <= wish.grace < 1e12
 
     def answer(self, id, question):

@@ -42,6 +42,7 @@ class WorkerConfig:
 
     def __post_init__(self) -> None:
         Queues.of(self.queues)  # whatever is wrong with them is said now
+        spec.checked_name(self.namespace, "namespace")
 
     def dump(self) -> bytes:
         """This configuration as bytes, for a child's pipe: nothing of it shows in a process list."""

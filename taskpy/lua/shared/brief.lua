@@ -7,7 +7,8 @@ local BRIEF = {
 }
 local function brief(values, attempts, time)
   local queue, spec, upto, beyond, checkpoint, retries, unknowns, lost, marks, received, sent = unpack(values, 1, 11)
-  if not (marks or checkpoint or retries or unknowns or lost or received or sent or values[12]) then
+  local messages, ends = upto or beyond or marks or received or sent, retries or unknowns or lost
+  if not (messages or ends or checkpoint or values[12]) then
     return { queue or '', spec or '', attempts }
   end
   return {
