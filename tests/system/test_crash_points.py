@@ -88,6 +88,19 @@ def test_a_child_dies_at_a_call_for_its_task(fleet, point, expected):
     assert_ended_once(fleet, task)
 
 
+def test_a_child_dies_with_what_it_has_claimed_and_started_in_one_round_trip(fleet):
+    doomed, raw = Doomed(fleet.folder, "claim.after:2"), fleet.server.client
+    fleet.worker(module="crashing", lease=60, concurrency=1, env=doomed.env)
+    held = f"{{{fleet.namespace}}}:held:*"
+    until(lambda: any(raw.hget(key, "#") == b"1" for key in raw.keys(held)), "a claim that finds nothing")
+    task = submitted(fleet, "adds_up", len(MESSAGES), messages=MESSAGES)  # the bell names it
+
+    doomed.wait()
+    assert task.get(20) == MESSAGES
+    assert counts(fleet, task) == (1, 1, 1)  # it had started for Redis
+    assert_ended_once(fleet, task)
+
+
 @pytest.mark.parametrize(
     ("point", "lost", "retries"),
     [("giveback.before", 1, None), ("giveback.after", 0, b"1")],  # the retry was not asked for, or it was
