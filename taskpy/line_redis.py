@@ -53,6 +53,7 @@ class RedisLine:
         self._fresh = False
         self._batch = BATCH
         self._final: Status | None = None
+        self._heard: Status | None = None  # how it has ended, as the message of its end said, and no more
         self._queue = None if task is None else task.queue
         self._early: list[bytes] = []  # messages from before the start
         self._starting = flow.Turn()  # held while it is being submitted: others wait for what came of it
@@ -76,7 +77,10 @@ class RedisLine:
         self._fresh = False
         standing: Standing | None = yield ops.status(self._keys, id=self.id)
         if standing is None:
-            raise self._not_found()
+            if self._heard is None:
+                raise self._not_found()
+            self._final = self._heard  # it was not kept any longer; how it ended is known here
+            return self._final
         status = replace(_status(standing), progress=progress_of(standing.progress))
         if status.state.done:
             self._final = status
@@ -92,7 +96,8 @@ class RedisLine:
         word, _, value = nudge.said.partition(b" ")
         if not value or word not in (b"succeeded", b"failed"):  # how it was stopped is a longer story
             return None
-        return _status(Standing(State(word.decode()), value))
+        self._heard = _status(Standing(State(word.decode()), value))
+        return self._heard
 
     def watch(self) -> flow.Flow[Nudge]:
         """A nudge for every change that Redis announces."""
@@ -195,7 +200,7 @@ class RedisLine:
             self._starting.give()
 
     def _stop(self, wish: Wish) -> flow.Flow[None]:
-        if self._final is not None:
+        if self._final is not None or self._heard is not None:
             return
         queue = yield from self._located()
         answer: str = yield ops.stop(
