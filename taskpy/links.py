@@ -6,6 +6,7 @@ out of the pool, and is looked at only when it has rested. What a connection is,
 """
 
 import contextlib
+import inspect
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,6 +22,11 @@ class Links:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        # redis-py before 5.3 wants to know what for; since then it warns who says so.
+        asked = inspect.signature(pool.get_connection).parameters.values()
+        self._purpose = (
+            ["_"] if any(one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD for one in asked) else []
+        )
         self._idle: list[tuple[Any, float]] = []  # each with the moment (monotonic) of its last use
 
     def call(self, command: Sequence[Any]) -> Any:
@@ -47,7 +53,7 @@ class Links:
         try:
             connection, used = self._idle.pop()
         except IndexError:
-            connection, used = self._pool.get_connection(), time.monotonic()
+            connection, used = self._pool.get_connection(*self._purpose), time.monotonic()
         if time.monotonic() - used > REST_SECONDS and _is_stale(connection):
             connection.disconnect()  # it connects again by itself
         try:
