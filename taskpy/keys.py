@@ -28,7 +28,10 @@ class Keys:
         return f"{{{self.namespace}}}:q:{queue}"
 
     def bell(self, queue: str) -> str:
-        """LIST of at most one item, which idle workers BRPOP. Carries no data: losing it costs one block time."""
+        """LIST of at most one item, which idle workers BRPOP. Losing it costs one block time.
+
+        The item is the id it was rung for, or nothing: a hint by which a worker may start the task as it claims it.
+        """
         return f"{{{self.namespace}}}:bell:{queue}"
 
     def queues(self) -> str:
@@ -110,8 +113,8 @@ class Keys:
     def worker(self, wid: str) -> str:
         """STRING of what a worker says of itself, for people; then a gravestone `dead`. Both expire.
 
-        Also a CHANNEL: `id received` when a task of this worker has mail, behind it ` stop` and the wish when it is to
-        stop, or ` seen` and the number of a question when somebody wants to know what it has taken;
+        Also a CHANNEL: `id received` when a task of this worker has mail, behind it ` mail` and the last message when that
+        is short, ` stop` and the wish when it is to stop, or ` seen` and the number of a question when somebody wants to know what it has taken;
         `received` counts all messages ever sent to the task.
         """
         return f"{{{self.namespace}}}:w:{wid}"

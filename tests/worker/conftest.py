@@ -88,6 +88,15 @@ def rig():
     functions.forget()
 
 
+class Clock:
+    """A `time` whose moments a test moves."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
 def settle(worker, count=1):
     """Turn the settler until it has told Redis of so many endings."""
     settled = 0

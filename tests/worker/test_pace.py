@@ -4,6 +4,8 @@ import pytest
 from taskpy_worker import pace
 from taskpy_worker.pace import MOST, REST_SECONDS, STALE_SECONDS, Pace
 
+from tests.worker.conftest import Clock
+
 
 class Slots:
     """So many have left, so many wait."""
@@ -14,12 +16,6 @@ class Slots:
 
 @pytest.fixture
 def clock(monkeypatch):
-    class Clock:
-        now = 1000.0
-
-        def monotonic(self):
-            return self.now
-
     made = Clock()
     monkeypatch.setattr(pace, "time", made)
     return made

@@ -7,6 +7,7 @@ import pytest
 from taskpy_worker import slots as slots_module
 from taskpy_worker.slots import IDLE_NAME, Slots
 
+from tests.worker.conftest import Clock
 from tests.worker.waiting import until
 
 seen = contextvars.ContextVar("seen", default="nothing")
@@ -213,12 +214,6 @@ def test_where_no_thread_is_to_be_had_the_next_one_to_put_something_tries_again(
 
 @pytest.fixture
 def clock(monkeypatch):
-    class Clock:
-        now = 1000.0
-
-        def monotonic(self):
-            return self.now
-
     made = Clock()
     monkeypatch.setattr(slots_module, "time", made)
     return made

@@ -1,6 +1,7 @@
-"""Runs each claimed spec as an ordinary task whose mailbox is in Redis: a thread for a plain function, the loop for async.
+"""Makes each claimed spec an ordinary task whose mailbox is in Redis, and runs it as soon as there is a slot for it.
 
-Owns what is running here. How a task came out goes to the settler; the slot is free again once that is in Redis.
+Owns what is running here. How a task came out goes to the settler; its slot is free when its function has ended, its claim
+is over once its end is in Redis.
 """
 
 import asyncio
