@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from taskpy.errors import Empty as Empty
     from taskpy.errors import Full as Full
     from taskpy.errors import InboxFull as InboxFull
+    from taskpy.errors import KeyTaken as KeyTaken
     from taskpy.errors import LeaseLost as LeaseLost
     from taskpy.errors import MessagesMissed as MessagesMissed
     from taskpy.errors import NotSendable as NotSendable
@@ -94,6 +95,7 @@ _HOMES = {
     "Discard": "errors",
     "Empty": "errors",
     "Full": "errors",
+    "KeyTaken": "errors",
     "LeaseLost": "errors",
     "MessagesMissed": "errors",
     "NotSendable": "errors",

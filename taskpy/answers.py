@@ -1,5 +1,6 @@
 """What Redis answers, as data: one dataclass an answer, and how it is read from the reply. Times are seconds."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
@@ -8,6 +9,8 @@ from taskpy import errors
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
+#: What stands at a key: the id of the live task; behind it that of one that waits for its end, and when it is due, in ms.
+_ENTRY = re.compile(r"(?:[\w-]+(?: [\w-]+ \d+)?)?", re.ASCII)
 #: A grace time from here on is none: what waits for it could not count so far.
 LONGEST_SECONDS = 1e11
 
@@ -265,6 +268,47 @@ class Receipt:
         question, _, said = text(seen or b"0 0").partition(" ")
         taken = Taken.load(f"{int(acknowledged or 0)} {text(beyond or b'')}") | Taken.load(said)
         return cls(state == b"running", int(question) if question.isdecimal() else 0, taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who has a key, as it stands in Redis (''; nobody): `ids` are the live task and, behind it, the one that waits."""
+
+    entry: str = ""
+
+    @classmethod
+    def of(cls, reply: Any) -> Self:
+        """Read the entry of a key. Raises ValueError for one that taskpy has not written."""
+        entry = text(reply or b"")
+        if not _ENTRY.fullmatch(entry):
+            raise ValueError(f"{entry!r:.200} names no tasks")
+        return cls(entry)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the tasks that it names."""
+        return self.entry.split(" ")[:2] if self.entry else []
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What has become of a submission with a key.
+
+    `word`: 'new'; the state of the task that has this id already; 'taken', 'joined', 'sent' or 'full', with the `id` of the
+    task that has the key; or 'again': nothing was done, for these are the `holders` of the key now.
+    """
+
+    word: str
+    id: str = ""
+    holders: Holders = Holders()
+
+    @classmethod
+    def of(cls, reply: Any) -> Self:
+        """Read the reply of `submit_keyed`."""
+        word, _, rest = reply.partition(b" ")
+        if word == b"again":
+            return cls("again", holders=Holders.of(rest))
+        return cls(text(word), text(rest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from taskpy.definition import Definition
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.listed import Event, Namespace
 from taskpy.lists import PAGE, About, DeadPage, Page
-from taskpy.remote import RemoteOptions, RemoteTask
+from taskpy.remote import RemoteOptions, RemoteTask, attached
 from taskpy.space import Space
 from taskpy.spec import Options, State
 
@@ -97,9 +97,16 @@ class Client:
         """Start a task for each `(args, kwargs)`, in few round trips; the handles in order."""
         return self.options().of(func).submit_many(inputs)
 
-    def attach(self, id: str) -> RemoteTask[Any]:
-        """The task of this id, from any process on any host. Does no I/O."""
-        return RemoteTask.attach(id, client=self)
+    @overload
+    def attach(self, id: str) -> RemoteTask[Any]: ...
+    @overload
+    def attach(self, *, key: str) -> RemoteTask[Any]: ...
+    def attach(self, id: Any = None, *, key: Any = None) -> RemoteTask[Any]:
+        """The task of this id, from any process on any host. Does no I/O.
+
+        With `key` the live task that has this key, which is asked for at once; raises `TaskNotFound` when there is none.
+        """
+        return attached(self.space, id, key)
 
     def events(self, id: str) -> list[Event]:
         """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""

@@ -1,17 +1,17 @@
 """The asyncio form of `Client`: what does I/O is awaited."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
-from taskpy import address, errors, lists, ops, pages, spec, upkeep
+from taskpy import address, errors, keyed, lists, ops, pages, spec, upkeep
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import AsyncConnections, Redis
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
 from taskpy.listed import Event, Namespace
 from taskpy.lists import About, DeadPage, Page
-from taskpy.remote import spec_of
+from taskpy.remote import sending, spec_of
 from taskpy.remote_aio import RemoteTask
 from taskpy.senders import Senders
 from taskpy.settings import Settings
@@ -88,9 +88,22 @@ class Client:
         """Start a task for each `(args, kwargs)`, in few round trips; the handles in order."""
         return await self.options().submit_many(func, inputs)
 
-    def attach(self, id: str) -> RemoteTask[Any]:
-        """The task of this id, from any process on any host. Does no I/O."""
-        return RemoteTask(self, spec.checked_id(id), None)
+    @overload
+    def attach(self, id: str) -> RemoteTask[Any]: ...
+    @overload
+    def attach(self, *, key: str) -> Coroutine[Any, Any, RemoteTask[Any]]: ...
+    def attach(self, id: Any = None, *, key: Any = None) -> Any:
+        """The task of this id, from any process on any host. Does no I/O, and is not awaited.
+
+        `await client.attach(key=...)` is the live task that has this key; raises `TaskNotFound` when there is none.
+        """
+        if (id is None) == (key is None):
+            raise errors.BadArguments("attach to an id, or to a key=: one of them")
+        return self._attach(key) if id is None else RemoteTask(self, spec.checked_id(id), None)
+
+    async def _attach(self, key: str) -> RemoteTask[Any]:
+        id = await self.broker.drive(keyed.found(self.keys, key=key, server=lambda: self.server))
+        return RemoteTask(self, id, None)
 
     async def events(self, id: str) -> list[Event]:
         """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""
@@ -157,9 +170,10 @@ class Client:
 class Submission:
     """A client with options, ready to submit."""
 
-    def __init__(self, client: Client, options: Options) -> None:
+    def __init__(self, client: Client, options: Options, inbox: str | None = None) -> None:
         self._client = client
         self._options = options
+        self._inbox = inbox
 
     def task(self, func: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
         """Make a task, not started yet."""
@@ -168,6 +182,20 @@ class Submission:
     async def submit(self, func: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
         """Make a task and start it."""
         made = self.task(func, *args, **kwargs)
+        await made.start()
+        return made
+
+    def to(self, inbox: str) -> "Submission":
+        """The same, for a message to this inbox: see `send_or_start`."""
+        return Submission(self._client, self._options, inbox)
+
+    async def send_or_start(self, func: Any, message: Any, /, *args: Any, **kwargs: Any) -> RemoteTask[Any]:
+        """Send a message to the live task that has the key, or start it with this message; the handle of it.
+
+        The arguments are those of the task, for when it is started; see `taskpy.remote.Submission.send_or_start`.
+        """
+        made = Submission(self._client, sending(self._options)).task(func, *args, **kwargs)
+        await made.send(message, to=self._inbox)
         await made.start()
         return made
 

@@ -59,6 +59,8 @@ _OPTIONS: Mapping[str, tuple[type, ...]] = {
     "restarts": (int,),
     "keep": (int, float),
     "handover": (bool,),
+    "key": (str,),
+    "on_conflict": (str,),
 }
 
 

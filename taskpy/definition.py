@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from taskpy import registry
 from taskpy.checkpoint import StateForm
 from taskpy.retry import Backoff
-from taskpy.spec import Options
+from taskpy.spec import Conflict, Options
 
 if TYPE_CHECKING:
     from taskpy import aio
@@ -94,6 +94,8 @@ def task(
     keep: float | None = None,
     handover: bool | None = None,
     time_limit: float | None = None,
+    key: str | None = None,
+    on_conflict: Conflict | None = None,
     state_version: int = 1,
     upgrade: Callable[[Any, int], Any] | None = None,
 ) -> "_Decorator": ...
@@ -113,6 +115,11 @@ def task(
     worker was lost (2); `keep` how long the result is kept, in seconds (an hour); `handover` says that a worker which
     shuts down may hand it to another, which begins it again. An attempt that runs longer than `time_limit` seconds is
     stopped, as by `stop(then="kill")`.
+
+    With a `key` one task of it is live in a namespace, at most: here, that makes it a task of which one runs at a time.
+    `on_conflict` says what becomes of the next one: "reject" (`KeyTaken` is raised), "join" (the submitter gets a handle
+    of the live one), "send" (and what was sent to the new one goes to the live one), "replace" (the live one is stopped,
+    and the new one begins after its end). Both count where the task is submitted with this function, and not by its name.
 
     `state_version` is the version of what the task's checkpoints store. A state of another version is given to
     `upgrade(state, version)`, which returns it in the form of this one.

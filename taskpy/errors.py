@@ -22,6 +22,7 @@ TaskpyError(Exception)          what an `except TaskpyError` of yours should cat
 │   ├── WrongSide               a call for the inside, made outside, or the other way round
 │   ├── NotStarted              wait, get or recv before start
 │   ├── AlreadyStarted          start, after start or stop
+│   ├── KeyTaken                another live task has the key; .id is its id
 │   ├── InboxFull               recv, when it would wait for ever, for nobody can send
 │   └── Forked                  a local handle, used after fork
 ├── TaskNotFound                no task has this id (any more)                  (also LookupError)
@@ -162,6 +163,17 @@ class NotStarted(UsageError):
 
 class AlreadyStarted(UsageError):
     """The task was started or stopped before; make a new one."""
+
+
+class KeyTaken(UsageError):
+    """Another live task has this key; attach to it, or say on_conflict=."""
+
+    def __init__(self, id: str, message: str | None = None) -> None:
+        super().__init__(*((message,) if message else ()))
+        self.id = id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.id, str(self)))
 
 
 class InboxFull(UsageError):

@@ -61,6 +61,23 @@ class Keys:
         """
         return f"{{{self.namespace}}}:dead"
 
+    # -- keys of tasks --------------------------------------------------------------------------
+
+    def keyed(self) -> str:
+        """HASH of key -> id of the live task that has it; behind it, when a task waits for the end of that one, the id of
+        the waiting one and when it is due (ms).
+
+        Written by `submit_keyed` and `revive`; whoever ends a task takes it out. Gone while empty.
+        """
+        return f"{{{self.namespace}}}:keyed"
+
+    def answer(self, id: str) -> str:
+        """STRING of how the submission of this id was answered when its key was another task's; expires after 10 min.
+
+        For late copies of the same call: they must not submit what was refused.
+        """
+        return f"{self.task(id)}:answer"
+
     # -- one task -------------------------------------------------------------------------------
 
     def task(self, id: str) -> str:
@@ -68,7 +85,7 @@ class Keys:
 
         Always: `st` state, `q` queue, `name`, `spec`, `mc` restarts allowed after a lost worker, `keep` ms,
         `submitted`. From the first start: `tok` token of the attempt (stays after the end, so that a repeated call is
-        recognised), `att` attempts started, `started`. When it happened: `ret` retries used, `crash` workers lost,
+        recognised), `att` attempts started, `started`. When it has a key: `key`. When it happened: `ret` retries used, `crash` workers lost,
         `unk` times given back for an unknown name, `origin` the dead letter it was revived from, `heir` the task it was
         revived as. Of a stop that was asked for: `stop` the reason, `by` whom, `then` what follows at `until` (ms).
         Of messages: `in` / `ib` received / acknowledged, `ibx` those acknowledged beyond, `ck` in how many steps, `on`

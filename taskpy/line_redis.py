@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from taskpy import codec, errors, flow, ops, pages, spec
+from taskpy import codec, errors, flow, keyed, ops, pages, spec
 from taskpy.answers import Mail as RawMail
 from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
@@ -60,6 +60,7 @@ class RedisLine:
         self._stop_reason: StopReason | None = None  # of a stop before the start
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
+        self.joined = False  # whether its key was another task's, so that this is the line to that one
 
     @property
     def queue(self) -> str | None:
@@ -134,6 +135,9 @@ class RedisLine:
         try:
             if self._task is None or self._local is not State.NEW:
                 raise errors.AlreadyStarted
+            if self._task.options.key is not None:
+                yield from self._start_keyed(self._task, self._task.options.key)
+                return
             yield self.submission()
             self.submitted()
         except errors.Unreachable as error:
@@ -142,6 +146,22 @@ class RedisLine:
             ) from error
         finally:
             self._starting.give()
+
+    def _start_keyed(self, task: TaskSpec, key: str) -> flow.Flow[None]:
+        self._uncertain = True
+        placed = yield from keyed.submitted(
+            self._keys, id=self.id, task=task, packed=self._packed or b"", messages=self._early
+        )
+        self._uncertain = False
+        if not placed.id:
+            self.submitted()
+            return
+        if placed.word not in ("joined", "sent"):
+            self.id = spec.new_id()  # Redis remembers the other one as refused; this one can be started
+            raise keyed.refusal(placed, key)
+        self.id, self.joined = placed.id, True
+        self._task = self._packed = self._queue = self._local = None
+        self._early = []
 
     def submission(self) -> ops.Op[str]:
         """The op that submits the task."""
@@ -166,6 +186,8 @@ class RedisLine:
         """The op that submits tasks that differ in their specs only, and have not been sent anything yet."""
         task = lines[0]._task  # noqa: SLF001 - our own, here and below
         assert task is not None
+        if task.options.key is not None:
+            raise errors.BadArguments(f"many tasks cannot have one key, {task.options.key!r}; submit each by itself")
         tasks = []
         for line in lines:
             line._uncertain = True  # noqa: SLF001 - as in `submission`

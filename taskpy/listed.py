@@ -88,7 +88,7 @@ class Snapshot(Outline):
 
     `acknowledgements` counts how often it has acknowledged messages or stored a checkpoint. Where it was asked to stop,
     `by` says who did, `follows` what happens after `deadline` (epoch seconds) when it has not ended; `note` says how it
-    was stopped, where that was not plain.
+    was stopped, where that was not plain. `key` is the key that it had while it lived.
     """
 
     spec: bytes
@@ -110,12 +110,13 @@ class Snapshot(Outline):
     follows: Follows | None = None
     deadline: float | None = None
     note: str = ""
+    key: str | None = None
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
 SNAPSHOT_FIELDS = (
     *OUTLINE_FIELDS,
-    *("spec", "res", "exc", "origin", "heir", "keep", "by", "then", "until", "pr"),
+    *("spec", "res", "exc", "origin", "heir", "keep", "by", "then", "until", "pr", "key"),
     *("unk", "mc", "in", "ib", "on", "lg", "ck"),
 )
 _FOLLOWS: dict[bytes | None, Follows] = {b"raise": "raise", b"kill": "kill"}
@@ -126,7 +127,7 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir, keep, by, follows, until, progress, *counts = row[len(OUTLINE_FIELDS) :]
+    spec, result, error, origin, heir, keep, by, follows, until, progress, key, *counts = row[len(OUTLINE_FIELDS) :]
     unknowns, restarts, received, acknowledged, sent, logged, marks = (int(count or 0) for count in counts)
     state = outlined["state"]
     return Snapshot(
@@ -150,6 +151,7 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         follows=_FOLLOWS.get(follows),
         deadline=seconds(until),
         note=text(error or b"") if state is State.STOPPED else "",
+        key=None if key is None else text(key),
     )
 
 

@@ -1,15 +1,16 @@
 """`RemoteTask`: a function that runs on any worker, and a handle of it that works in any process on any host."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, overload
 
-from taskpy import call, codec, errors, flow, pages, registry, space, spec
+from taskpy import call, codec, errors, flow, keyed, pages, registry, space, spec
 from taskpy.definition import Definition, function_of
 from taskpy.handle import Handle, T
 from taskpy.line import Line
 from taskpy.line_redis import RedisLine
 from taskpy.listed import Snapshot
+from taskpy.outside import OutsideFlows
 from taskpy.reported import Progress
 from taskpy.space import Space
 from taskpy.spec import MISSING, NO_OPTIONS, Options, TaskSpec
@@ -38,7 +39,10 @@ def spec_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], options
         name = func.name if isinstance(func, Definition) else registry.name_of(func)
         defaults = func.defaults if isinstance(func, Definition) else NO_OPTIONS
         call.check_arguments(function_of(func), args, kwargs)
-    return TaskSpec(name, args, kwargs, options.over(defaults), prev=prev)
+    filled = options.over(defaults)
+    if options.on_conflict is not None and filled.key is None:
+        raise errors.BadArguments(f"on_conflict={options.on_conflict!r} is for tasks with a key; say key=, too")
+    return TaskSpec(name, args, kwargs, filled, prev=prev)
 
 
 class RemoteTask(Handle[R]):
@@ -78,12 +82,21 @@ class RemoteTask(Handle[R]):
         """Make a task that sees `prev` as `t.prev`: a link of a `Chain`."""
         return RemoteOptions().linked(prev, func, *args, **kwargs)
 
+    @overload
     @classmethod
-    def attach(cls, id: str, *, client: "Client | None" = None) -> "RemoteTask[Any]":
-        """The task of this id, from any process on any host. Does no I/O: a wrong id shows at the first use."""
-        handle = cls.__new__(cls)
-        handle._open(space_of(client), spec.checked_id(id), None)  # noqa: SLF001 - our own
-        return handle
+    def attach(cls, id: str, *, client: "Client | None" = None) -> "RemoteTask[Any]": ...
+    @overload
+    @classmethod
+    def attach(cls, *, key: str, client: "Client | None" = None) -> "RemoteTask[Any]": ...
+    @classmethod
+    def attach(
+        cls, id: str | None = None, *, key: str | None = None, client: "Client | None" = None
+    ) -> "RemoteTask[Any]":
+        """The task of this id, from any process on any host. Does no I/O: a wrong id shows at the first use.
+
+        With `key` the live task that has this key, which is asked for at once; raises `TaskNotFound` when there is none.
+        """
+        return attached(space_of(client), id, key)
 
     @classmethod
     def options(cls, *, client: "Client | None" = None, **options: Any) -> "RemoteOptions":
@@ -103,8 +116,29 @@ class RemoteTask(Handle[R]):
         super().__init__(id, self._redis_line, attached=task is None)
 
     def start(self) -> None:
-        """Submit the task. Raises `SubmitUncertain` when Redis does not answer in time: start it again, it runs once."""
-        self._drive(self._redis_line.start())
+        """Submit the task. Raises `SubmitUncertain` when Redis does not answer in time: start it again, it runs once.
+
+        Where it has a `key` that another live task has, `on_conflict` decides: it raises `KeyTaken`, or this becomes a
+        handle of the other task, whose `id` it has from then on. `Full` says that the other one has no room for the
+        messages that were sent to this one. After both it can be started again.
+        """
+        try:
+            self._drive(self._redis_line.start())
+        finally:
+            self._follow_line()
+
+    def _follow_line(self) -> None:
+        """Be a handle of what the line leads to now."""
+        if self._redis_line.id != self.id:
+            self.id = self._redis_line.id
+            if self.joined:
+                self._task = None
+                self._flows = OutsideFlows(self._redis_line, attached=True)
+
+    @property
+    def joined(self) -> bool:
+        """Whether `start()` has found another live task with its key, so that this is a handle of that one."""
+        return self._redis_line.joined
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         return self._space.broker.drive(steps)
@@ -167,9 +201,13 @@ class RemoteOptions:
         """The same options for one function or name."""
         return Submission(func, self.client, self.given)
 
-    def attach(self, id: str) -> RemoteTask[Any]:
-        """The task of this id."""
-        return RemoteTask.attach(id, client=self.client)
+    @overload
+    def attach(self, id: str) -> RemoteTask[Any]: ...
+    @overload
+    def attach(self, *, key: str) -> RemoteTask[Any]: ...
+    def attach(self, id: Any = None, *, key: Any = None) -> RemoteTask[Any]:
+        """The task of this id, or the live task that has this key."""
+        return attached(space_of(self.client), id, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +218,30 @@ class Submission(Generic[P, R]):
     client: "Client | None" = None
     given: Options = field(default_factory=Options)
     prev: Any = MISSING
+    inbox: str | None = None
 
     def task(self, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
         """Make a task, not started yet."""
-        return RemoteTask._made(space_of(self.client), self._spec(args, kwargs))  # noqa: SLF001
+        return RemoteTask._made(space_of(self.client), self._spec(args, kwargs, self.given))  # noqa: SLF001
 
     def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
         """Make a task and start it."""
         made = self.task(*args, **kwargs)
+        made.start()
+        return made
+
+    def to(self, inbox: str) -> "Submission[P, R]":
+        """The same, for a message to this inbox: see `send_or_start`."""
+        return replace(self, inbox=inbox)
+
+    def send_or_start(self, message: Any, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
+        """Send a message to the live task that has the key, or start it with this message; the handle of it.
+
+        The arguments are those of the task, for when it is started. The inbox is that of `to`. Raises `Full` when there
+        is no room, `BadArguments` without a `key`.
+        """
+        made = RemoteTask._made(space_of(self.client), self._spec(args, kwargs, sending(self.given)))  # noqa: SLF001
+        made.send(message, to=self.inbox)
         made.start()
         return made
 
@@ -197,12 +251,30 @@ class Submission(Generic[P, R]):
         Raises `SubmitUncertain` when Redis does not answer in time; its id is the first one that is uncertain.
         """
         space = space_of(self.client)
-        made = [RemoteTask._made(space, self._spec(args, kwargs)) for args, kwargs in inputs]  # noqa: SLF001
+        made = [RemoteTask._made(space, self._spec(args, kwargs, self.given)) for args, kwargs in inputs]  # noqa: SLF001
         space.submit_many([task._redis_line for task in made])  # noqa: SLF001
         return made
 
-    def _spec(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> TaskSpec:
-        return spec_of(self.func, args, kwargs, self.given, self.prev)
+    def _spec(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Options) -> TaskSpec:
+        return spec_of(self.func, args, kwargs, options, self.prev)
+
+
+def sending(options: Options) -> Options:
+    """These options, for a message to the task that has the key. Raises `BadArguments` where they say something else."""
+    if options.on_conflict not in (None, "send"):
+        raise errors.BadArguments(f"send_or_start is on_conflict='send', and {options.on_conflict!r} was said before")
+    return replace(options, on_conflict="send")
+
+
+def attached(space: Space, id: str | None, key: str | None) -> RemoteTask[Any]:
+    """A handle of the task of this id, or of the live task that has this key."""
+    if (id is None) == (key is None):
+        raise errors.BadArguments("attach to an id, or to a key=: one of them")
+    if key is not None:
+        id = space.broker.drive(keyed.found(space.keys, key=key, server=lambda: space.server))
+    handle = RemoteTask.__new__(RemoteTask)
+    handle._open(space, spec.checked_id(id or ""), None)  # noqa: SLF001 - our own
+    return handle
 
 
 def space_of(client: "Client | None") -> Space:

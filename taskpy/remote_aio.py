@@ -43,9 +43,29 @@ class RemoteTask(Generic[R]):
         return f"<aio.RemoteTask {self.id}>"
 
     async def start(self) -> None:
-        """Submit the task. Raises `SubmitUncertain` when Redis does not answer in time: start it again, it runs once."""
-        await self._drive(self._line.start())
+        """Submit the task. Raises `SubmitUncertain` when Redis does not answer in time: start it again, it runs once.
+
+        Where it has a `key` that another live task has, it may raise `KeyTaken`, or become a handle of the other one: see
+        `taskpy.RemoteTask.start`.
+        """
+        try:
+            await self._drive(self._line.start())
+        finally:
+            self._follow_line()
         self._status = Status(State.QUEUED)
+
+    def _follow_line(self) -> None:
+        """Be a handle of what the line leads to now."""
+        if self._line.id != self.id:
+            self.id = self._line.id
+            if self.joined:
+                self._task = None
+                self._flows = OutsideFlows(self._line, attached=True)
+
+    @property
+    def joined(self) -> bool:
+        """Whether `start()` has found another live task with its key, so that this is a handle of that one."""
+        return self._line.joined
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most `timeout` seconds; whether it has come."""

@@ -6,6 +6,8 @@ Owns the words for states and the one table of legal moves between them. Knows n
 import enum
 import os
 import re
+import typing
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -127,6 +129,16 @@ class Outcome:
     note: str = ""
 
 
+#: What becomes of a task whose key another live task has: it is refused; the submitter gets a handle of the other one, or
+#: sends what it had for the new one to the other one; or the other one is stopped, and this one begins after its end.
+Conflict = Literal["reject", "join", "send", "replace"]
+#: What it is where the submitter does not say.
+CONFLICT: Conflict = "reject"
+_CONFLICTS = typing.get_args(Conflict)
+#: How long a key may be, in characters.
+KEY_LIMIT = 200
+
+
 _OPTION_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
     ("delay", (int, float), "a number of seconds of at least 0"),
     ("time_limit", (int, float), "a number of seconds of at least 0"),
@@ -150,7 +162,8 @@ class Options:
     """How a task is to be run. None means: not given; see `over`.
 
     `delay`, `time_limit` and `keep` are in seconds; an attempt that runs longer than `time_limit` is stopped. `retries` counts the runs after a failure, `restarts` those after a lost
-    worker. `handover` says that a task may be begun again elsewhere when its worker drains.
+    worker. `handover` says that a task may be begun again elsewhere when its worker drains. Of the tasks of one `key` one
+    is live in a namespace, at most; `on_conflict` says what becomes of the next one.
     """
 
     queue: str | None = None
@@ -161,10 +174,17 @@ class Options:
     restarts: int | None = None
     keep: float | None = None
     handover: bool | None = None
+    key: str | None = None
+    on_conflict: Conflict | None = None
 
     def __post_init__(self) -> None:
         if self.queue is not None:
             checked_name(self.queue, "queue")
+        if self.key is not None:
+            checked_key(self.key)
+        if self.on_conflict not in (None, *_CONFLICTS):
+            known = ", ".join(map(repr, _CONFLICTS))
+            raise errors.BadArguments(f"on_conflict must be one of {known}, not {values.shown(self.on_conflict)}")
         for name, kind, wanted in _OPTION_TYPES:
             value = getattr(self, name)
             if value is not None and not _allowed(value, kind):
@@ -239,6 +259,17 @@ def checked_id(id: str) -> str:
     if not isinstance(id, str) or not ID.fullmatch(id):
         raise errors.BadName(f"{values.shown(id, 200)} is not a task id: up to 64 letters, digits, '_' and '-'")
     return id
+
+
+def checked_key(key: str) -> str:
+    """The key, or `BadArguments` when it cannot be one."""
+    # Control characters would garble logs and terminals; halves of characters cannot be sent.
+    unfit = not isinstance(key, str) or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in key)
+    if unfit or not 1 <= len(key) <= KEY_LIMIT:
+        raise errors.BadArguments(
+            f"key must be a text of 1 to {KEY_LIMIT} characters, none of them a control character, not {values.shown(key)}"
+        )
+    return key
 
 
 def checked_name(name: str, what: str = "task name") -> str:

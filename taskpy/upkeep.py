@@ -15,11 +15,17 @@ PURGED = "purged"
 def revive(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[str]:
     """Submit a dead letter as a new task; its id.
 
-    Raises `TaskNotFound`, or `UsageError` for a task that did not fail or was revived before.
+    Raises `TaskNotFound`, `UsageError` for a task that did not fail or was revived before, or `KeyTaken` when another live
+    task has its key.
     """
     [(answer, new_id)] = yield from _revived(keys, [spec.checked_id(id)])
+    if answer.startswith("keyed "):  # that task may be gone, which the script sees when it is named
+        [(answer, new_id)] = yield from _revived(keys, [id], answer.partition(" ")[2])
     if answer == "unknown":
         raise not_found(keys, id, server())
+    if answer.startswith("keyed "):
+        holder = answer.partition(" ")[2]
+        raise errors.KeyTaken(holder, f"task {holder} has the key of task {id}; revive it when that one has ended")
     if answer != "new":
         raise errors.UsageError(f"task {id} is {answer}; only a failed task can be revived, and only once")
     return new_id
@@ -34,13 +40,16 @@ def revive_many(keys: Keys, *, ids: Sequence[str]) -> flow.Flow[list[str | None]
     return new_ids
 
 
-def _revived(keys: Keys, ids: Sequence[str]) -> flow.Flow[list[tuple[str, str]]]:
+def _revived(keys: Keys, ids: Sequence[str], holder: str = "") -> flow.Flow[list[tuple[str, str]]]:
     queues = yield flow.Together([ops.locate(keys, id=id) for id in ids])
     new_ids = [spec.new_id() for _ in ids]
     asked = zip(ids, new_ids, queues, strict=True)
     # For an id that is not there any queue will do: the script answers before it touches one.
     answers = yield flow.Together(
-        [ops.revive(keys, id=id, new_id=new_id, queue=queue or spec.DEFAULT_QUEUE) for id, new_id, queue in asked]
+        [
+            ops.revive(keys, id=id, new_id=new_id, queue=queue or spec.DEFAULT_QUEUE, holder=holder)
+            for id, new_id, queue in asked
+        ]
     )
     return list(zip(answers, new_ids, strict=True))
 

@@ -31,7 +31,7 @@ FLOORS = (
     reports logs interrupt ladder call reference life eventloop contract mailbox inside inside_aio line reader outside
     handle
     definition thread process process_child
-    space mailbox_redis line_redis remote lists upkeep client remote_aio client_aio aio
+    space mailbox_redis keyed line_redis remote lists upkeep client remote_aio client_aio aio
     compose controllers on waiting waiting_aio
     """,
     # 4: the public names, and the programs. Nobody below imports them.

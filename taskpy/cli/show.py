@@ -99,6 +99,7 @@ def _document(about: "About") -> dict[str, Any]:
         "restarts": task.restarts,
         "keep": task.keep,
         "paused": about.paused,
+        "key": task.key,
         "origin": task.origin,
         "heir": task.heir,
         "stop": _stop_fields(task),
@@ -133,6 +134,8 @@ def _show_head(about: "About", *, served: bool) -> None:
     screen.data(screen.styled(_sentence(task, now), fg=screen.STATES.get(task.state)))
     screen.data()
     _show_field("queue", clean(task.queue, limit=NAME) + _about_queue(about, now, served=served))
+    if task.key is not None:
+        _show_field("key", clean(task.key, limit=NAME))
     if task.attempt or task.retries or task.lost:
         _show_field("attempts", _attempts(task))
     if task.worker:

@@ -16,6 +16,12 @@ from taskpy.cli.target import Target, pass_target
 @click.option("--delay", type=seconds, help="Begin no earlier than after so long: 90, 5m, 2h.")
 @click.option("--retries", metavar="N", type=click.IntRange(0), help="How often it is run again after a failure.")
 @click.option("--keep", type=seconds, help="How long its result is kept.  [default: 1h]")
+@click.option("--key", metavar="KEY", help="One live task per key: see --on-conflict.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["reject", "join", "send", "replace"]),
+    help="When another live task has the key: fail, name that one, or stop it and begin after its end.  [default: reject]",
+)
 @click.option("-w", "--wait", "waits", is_flag=True, help="Wait for its end, and print its result.")
 @click.option("--timeout", type=seconds, help="With --wait: no longer than this.")
 @screen.json_option
@@ -47,6 +53,7 @@ def submit(
             screen.note(f"submitted {handle.id}")
             wait.await_ends(client, [handle.id], timeout, as_json=as_json)
         elif as_json:
-            screen.document({"id": handle.id, "name": handle.name, "queue": options["queue"] or "default"})
+            where = {"name": name, "queue": options["queue"] or "default"}
+            screen.document({"id": handle.id} | where | ({"joined": handle.joined} if options["key"] else {}))
         else:
             screen.data(handle.id)

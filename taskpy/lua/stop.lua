@@ -1,30 +1,9 @@
 -- ask a task to stop; one that waits in its queue is stopped at once, and its entry there is dropped by `start`
--- KEYS: task, inbox, outbox, events, recent, later
+-- KEYS: task, inbox, outbox, events, recent, later, keyed
 -- ARGV: id, prefix of the workers' channels, reason, by whom, what follows if it does not end ('', raise, kill), in ms
 -- returns: 'unknown', 'stopping', or the final state
--- needs: owner, note, wish, finish
-local task, inbox, outbox, events, recent, later = unpack(KEYS)
-local id, prefix, reason, by, follows, grace = unpack(ARGV)
-local values = redis.call('HMGET', task, 'st', 'tok', 'stop', 'by', 'then', 'until', unpack(LASTING))
-local state, token, asked, asked_by, known, deadline = unpack(values, 1, 6)
-if not state then return 'unknown' end
-if state ~= 'queued' and state ~= 'running' then return state end
-redis.call('ZREM', later, id) -- also the first write, see agree
-if not asked then
-  asked, asked_by = reason, by
-  redis.call('HSET', task, 'stop', reason, 'by', by)
-  note(events, 'stop', reason)
-end
-if state == 'running' then
-  if follows ~= '' then -- asked again, it can only become stricter
-    known = known == 'kill' and known or follows
-    deadline = math.min(deadline or math.huge, now() + grace)
-    redis.call('HSET', task, 'then', known, 'until', deadline)
-  end
-  local told = wish(now(), asked, asked_by, known, deadline)
-  redis.call('PUBLISH', prefix .. owner(token), id .. ' ' .. (values[8] or 0) .. ' stop ' .. told)
-  return 'stopping'
-end
-local keys = { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent }
-finish(keys, id, 'stopped', 'stopped in its queue', { unpack(values, 7, 10) })
-return 'stopped'
+-- needs: halt
+local task, inbox, outbox, events, recent, later, keyed = unpack(KEYS)
+local keys =
+  { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, later = later, keyed = keyed }
+return halt(keys, unpack(ARGV, 1, 6))

@@ -2,19 +2,11 @@
 -- KEYS: task, queue, bell, later, queues, inbox
 -- ARGV: id, name of the queue, name of the task, spec, delay ms, restarts, keep ms, then messages for its inbox
 -- returns: 'new', or the state of the task that already has this id
--- needs: now, ready, postpone
+-- needs: accept, ready, postpone
 local task, queue, bell, later, queues, inbox = unpack(KEYS)
 local id, delay = ARGV[1], tonumber(ARGV[5])
 local state = redis.call('HGET', task, 'st')
 if state then return state end -- accepted before
-redis.call(
-  'HSET', task, 'st', 'queued', 'q', ARGV[2], 'name', ARGV[3], 'spec', ARGV[4], 'mc', ARGV[6], 'keep', ARGV[7],
-  'submitted', now()
-)
-redis.call('SADD', queues, ARGV[2])
-if #ARGV > 7 then
-  redis.call('RPUSH', inbox, unpack(ARGV, 8))
-  redis.call('HSET', task, 'in', #ARGV - 7)
-end
+accept(task, queues, inbox, 8)
 if delay > 0 then postpone(later, id, delay) else ready(queue, bell, id, false) end
 return 'new'

@@ -11,6 +11,8 @@ from taskpy.ops.inside import fetch as fetch
 from taskpy.ops.inside import mark as mark
 from taskpy.ops.inside import report as report
 from taskpy.ops.inside import seen as seen
+from taskpy.ops.keyed import holder as holder
+from taskpy.ops.keyed import submit_keyed as submit_keyed
 from taskpy.ops.op import Op as Op
 from taskpy.ops.op import guarded as guarded
 from taskpy.ops.op import plain as plain

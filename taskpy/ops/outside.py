@@ -69,18 +69,16 @@ def submit_many(
     return scripted("submit_many", [*places, *(keys.task(id) for id, _ in tasks)], args, texts)
 
 
-def revive(keys: Keys, *, id: str, new_id: str, queue: str) -> Op[str]:
+def revive(keys: Keys, *, id: str, new_id: str, queue: str, holder: str = "") -> Op[str]:
     """Submit the spec of a dead letter as a new task that knows the old one; `queue` is the old task's.
 
     Answers 'new', 'unknown', the state of a task that has not failed, 'revived' when it was revived as another task
-    before, or 'taken' when another task has the new id.
+    before, 'taken' when another task has the new id, or 'keyed' and the id of the task that has its key. `holder` is
+    that id, as an earlier call (with another `new_id`) has answered: when that task is gone, the key is free.
     """
-    return scripted(
-        "revive",
-        [keys.task(id), keys.events(id), keys.task(new_id), keys.queue(queue), keys.bell(queue), keys.dead()],
-        [id, new_id],
-        text,
-    )
+    own = [keys.task(id), keys.events(id), keys.task(new_id), keys.queue(queue), keys.bell(queue), keys.dead()]
+    of_key = [keys.keyed(), keys.later(), keys.answer(new_id), keys.task(holder)]
+    return scripted("revive", [*own, *of_key], [id, new_id, holder], text)
 
 
 # -- a task, from outside ---------------------------------------------------------------------------
@@ -105,7 +103,7 @@ def stop(
     Answers 'unknown', 'stopping', or a final state.
     """
     args: list[Arg] = [id, keys.worker(""), reason[:_REASON_LENGTH], by, follows or "", ms(grace)]
-    return scripted("stop", [*task_keys(keys, id, queue), keys.later()], args, text)
+    return scripted("stop", [*task_keys(keys, id, queue), keys.later(), keys.keyed()], args, text)
 
 
 def send(
@@ -167,4 +165,5 @@ def purge(keys: Keys, *, queue: str, ids: Sequence[str], reason: str = "") -> Op
     The ids are what the caller has read from the end of the queue that is served next, in any order.
     """
     per_task = [key for id in ids for key in task_keys(keys, id, queue)[:-1]]
-    return scripted("purge", [keys.queue(queue), keys.recent(queue), *per_task], [reason[:_REASON_LENGTH], *ids], int)
+    shared = [keys.queue(queue), keys.recent(queue), keys.keyed(), keys.later()]
+    return scripted("purge", [*shared, *per_task], [reason[:_REASON_LENGTH], *ids], int)

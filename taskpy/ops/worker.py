@@ -131,6 +131,7 @@ def lose(keys: Keys, *, wid: str, lease: float, sure: bool) -> Op[list[str] | No
 def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = specs.KEEP_DEAD_SECONDS) -> Op[bool]:
     """Give back one task of a worker that was declared lost; `queue` may be '' when the task is gone."""
     others = [keys.queue(queue), keys.bell(queue), keys.held(wid), keys.lease(), keys.later(), keys.dead()]
+    others += [keys.keyed()]
     return scripted("recover", [*task_keys(keys, id, queue), *others], [id, wid, ms(keep_dead)], bool)
 
 
@@ -163,7 +164,8 @@ def settle(
     for e in endings:
         keep = "" if e.keep is None else ms(e.keep)
         args += [e.id, e.token, e.state, e.value, keep, "" if e.taken is None else e.taken.dump()]
-    return scripted("settle", [keys.held(wid), keys.dead(), *per_task], args, lambda answer: [bool(a) for a in answer])
+    shared = [keys.held(wid), keys.dead(), keys.keyed(), keys.later()]
+    return scripted("settle", [*shared, *per_task], args, lambda answer: [bool(a) for a in answer])
 
 
 #: Why a task goes back to its queue: it failed and asks for another run; it is handed over; nobody here knows its
@@ -192,7 +194,10 @@ def giveback(
     """
     return scripted(
         "giveback",
-        [*task_keys(keys, id, queue), keys.queue(queue), keys.bell(queue), keys.held(wid), keys.later(), keys.dead()],
+        [
+            *task_keys(keys, id, queue),
+            *(keys.queue(queue), keys.bell(queue), keys.held(wid), keys.later(), keys.dead(), keys.keyed()),
+        ],
         [id, token, why, error, ms(delay), ms(keep_dead)],
         bool,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from taskpy import connection, errors, ops
 from taskpy.address import Address
+from taskpy.answers import Holders
 from taskpy.broker import Broker
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import SHORTEST_SECONDS, AsyncConnections, Connections
@@ -26,7 +27,7 @@ DEADLINE_SECONDS = 10.0
 #: What Redis writes from its clock differs between two runs; and a question that is repeated is one more.
 CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked"}
 #: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
-ANSWER_ONCE = {"submit", "submit_many", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
+ANSWER_ONCE = {"submit", "submit_keyed", "submit_many", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
 
 
 #: What is logged of an outage, however long it is.
@@ -37,6 +38,8 @@ def ripe(rig):
     rig.raw.zadd(rig.keys.later(), {"late": 1})
 
 
+#: A submission with a key that another task has.
+OF_ANOTHER = {"queue": "keyed", "key": "k", "known": Holders("k1"), "queues": ["keyed"]}
 #: One life of a few tasks, in which every verb of clients and workers has something to do.
 STEPS = [
     ("agree", {"version": 1, "lease": 15.0}),
@@ -45,6 +48,11 @@ STEPS = [
     ("submit_many", {"tasks": [(id, b"spec") for id in ("c", "d", "e")]}),
     ("submit", {"id": "late", "delay": 60.0}),
     ("locate", {"id": "a"}),
+    ("submit_keyed", {"id": "k1", "queue": "keyed", "key": "k", "conflict": "replace"}),
+    ("submit_keyed", OF_ANOTHER | {"id": "k2", "conflict": "reject"}),
+    ("submit_keyed", OF_ANOTHER | {"id": "k3", "conflict": "send", "messages": [b"m"]}),
+    ("submit_keyed", OF_ANOTHER | {"id": "k4", "conflict": "replace"}),
+    ("holder", {"key": "k"}),
     ("join", {"info": b"info"}),
     ("renew", {"info": b"more"}),
     ("due", {"renew": ["w1"]}),

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from taskpy import errors, ops, pages
-from taskpy.answers import Standing
+from taskpy.answers import Holders, Standing
 from taskpy.spec import State, StopReason
 from taskpy.taken import Taken
 
@@ -31,6 +31,7 @@ def test_what_brings_something_in_is_refused_and_writes_nothing(real_rig):
         for verb, given in [
             ("submit", {"id": "c"}),
             ("submit", {"id": "c", "delay": 60.0}),
+            ("submit_keyed", {"id": "c", "key": "k", "conflict": "replace"}),
             ("revive", {"id": "b", "new_id": "c"}),
             ("send", {"sender": "s", "number": 1, "body": b"m"}),
             ("mark", {"token": token, "sent": 0, "messages": [b"m"]}),
@@ -87,6 +88,34 @@ def test_a_whole_life_goes_on(real_rig):
         "queued": "stopped",
         "delayed": "queued",
     }
+
+
+@pytest.mark.parametrize("conflict", ["reject", "join", "send", "replace"])
+def test_what_a_key_would_bring_in_is_refused_and_writes_nothing(real_rig, conflict):
+    rig = real_rig
+    rig.submit_keyed(id="a", key="k", conflict="reject")
+    before = rig.everything()
+
+    with full(rig), pytest.raises(errors.Busy):
+        rig.submit_keyed(id="b", key="k", conflict=conflict, known=Holders("a"), queues=["q"], messages=[b"m"])
+    assert rig.everything() == before
+
+
+def test_a_key_is_freed_and_passed_on(real_rig):
+    rig = real_rig
+    rig.join()
+    for number, id in enumerate("abc", 1):
+        rig.submit_keyed(id=id, key=id, conflict="reject")
+        rig.begun(id, number=number)
+        rig.submit_keyed(id=f"{id}2", key=id, conflict="replace", known=Holders(id), queues=["q"])
+
+    with full(rig):
+        assert rig.settle_one("a", "w1.1", State.STOPPED) is True
+        assert rig.stop(id="b2") == "stopped"
+        assert rig.lose(sure=True)
+        assert rig.recover(id="c") is True
+    assert [rig.holder(key=key) for key in "abc"] == [Holders("a2"), Holders("b"), Holders("c2")]
+    assert sorted(rig.due().ids) == ["a2", "c2"]
 
 
 def test_a_task_is_taken(real_rig):

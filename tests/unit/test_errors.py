@@ -11,6 +11,7 @@ from taskpy import errors
 ALL = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, BaseException)]
 ARGUMENTS = {
     errors.SubmitUncertain: ("some-id", "the text"),
+    errors.KeyTaken: ("some-id", "the text"),
     errors.TaskEnded: ("stopped", "the text"),
     errors.MessagesMissed: (5,),
     errors.RemoteError: ("app.Error", "the text", "the traceback"),

@@ -7,8 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from taskpy import ops, pages, script
-from taskpy.answers import Agreement, Beat, Due, Heartbeat, Held, Mail, Reported, Standing, Started, wish_of
+from taskpy import errors, ops, pages, script
+from taskpy.answers import (
+    Agreement,
+    Beat,
+    Due,
+    Heartbeat,
+    Held,
+    Holders,
+    Mail,
+    Placed,
+    Reported,
+    Standing,
+    Started,
+    wish_of,
+)
 from taskpy.keys import Keys
 from taskpy.listed import Event, Namespace, Worker
 from taskpy.ops import Ending, Op
@@ -25,7 +38,7 @@ SAMPLE = {
     "spec": b"spec", "wid": "w", "wids": ["w", "v"], "number": 3, "count": 10, "start": 0, "lease": 15.0, "version": 1,
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
-    "restarts": 2, "question": 4, "taken": Taken(12, [15, 16, 20]),
+    "restarts": 2, "question": 4, "key": "user:7", "conflict": "join", "taken": Taken(12, [15, 16, 20]),
 }  # fmt: skip
 
 
@@ -106,8 +119,8 @@ def test_settle_names_five_keys_a_task():
     ]
     op = sample("settle", endings=endings, keep_dead=60)
 
-    assert op.keys[:2] == (KEYS.held("w"), KEYS.dead())
-    assert op.keys[7:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
+    assert op.keys[:4] == (KEYS.held("w"), KEYS.dead(), KEYS.keyed(), KEYS.later())
+    assert op.keys[9:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
     assert op.args == (60_000, "a", "w.3", "failed", b"e", "", "1 3", "b", "w.4", "succeeded", b"v", 9000, "")
 
 
@@ -121,6 +134,13 @@ NOBODY = [None] * 20
     [
         ("agree", [b"1", b"15000"], Agreement(1, 15.0)),
         ("submit", b"new", "new"),
+        ("submit_keyed", b"new", Placed("new")),
+        ("submit_keyed", b"joined b", Placed("joined", "b")),
+        ("submit_keyed", b"again ", Placed("again")),
+        ("submit_keyed", b"again a b 12", Placed("again", holders=Holders("a b 12"))),
+        ("holder", None, Holders()),
+        ("holder", b"a", Holders("a")),
+        ("revive", b"keyed c", "keyed c"),
         ("revive", b"revived", "revived"),
         ("locate", b"q", "q"),
         ("locate", None, None),
@@ -296,6 +316,21 @@ def test_who_asked_for_a_stop_is_kept_beside_the_reason():
 
 def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():
     assert wish_of(b"nuke 250 - why").follows is None
+
+
+def test_a_submission_names_the_keys_of_the_tasks_that_its_caller_knows():
+    op = sample("submit_keyed", known=Holders("c d 12"), queues=["r"], by="ann", messages=[b"m"])
+
+    assert op.keys[6:8] == (KEYS.answer("a"), KEYS.keyed())
+    assert op.keys[8:13] == (KEYS.task("c"), KEYS.inbox("c"), KEYS.outbox("c"), KEYS.events("c"), KEYS.recent("r"))
+    assert op.keys[13:] == (KEYS.task("d"), KEYS.inbox("d"), KEYS.outbox("d"), KEYS.events("d"), KEYS.recent(""))
+    assert op.args[7:] == ("user:7", "join", "c d 12", KEYS.worker(""), "ann", 10_000, 1000, b"m")
+
+
+@pytest.mark.parametrize("entry", [b"a b", b" ", b"a b c", b"a b 1 2", b"\xff", b"a\n"])
+def test_an_entry_of_a_key_that_names_no_tasks_is_malformed(entry):
+    with pytest.raises(errors.Malformed):
+        sample("holder").decode(entry)
 
 
 # -- Lua ----------------------------------------------------------------------------------------

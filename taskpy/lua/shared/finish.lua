@@ -1,12 +1,12 @@
 -- end a task, for good; the caller has made the first write
--- keys: {task, inbox, outbox, events, recent, dead}; `dead` only where a task may fail
+-- keys: {task, inbox, outbox, events, recent, keyed, later, dead}; `dead` only where a task may fail
 -- used: the values of the fields in LASTING; keep_dead: ms, a failed task is kept for the longer of both
--- needs: now
+-- needs: now, vacate
 local DEFAULT_KEEP, LONGEST_KEEP = 3600000, 1e13 -- ms: KEEP_SECONDS of spec.py, and the most that ms() of op.py says
-local LASTING = { 'keep', 'in', 'on', 'ck' } -- ms it is kept; whether it used inbox, outbox, checkpoints
+local LASTING = { 'keep', 'in', 'on', 'ck', 'key' } -- ms it is kept; whether it used inbox, outbox, marks; its key
 local function finish(keys, id, state, value, used, keep_dead)
   local ended = now()
-  local keep, received, sent, marked = unpack(used, 1, 4)
+  local keep, received, sent, marked, key = unpack(used, 1, 5)
   local lifetime = math.floor(tonumber(keep) or -1)
   -- whoever wrote garbage there, or nothing: the task must end all the same (what is no number is not >= 0 either)
   if not (lifetime >= 0 and lifetime <= LONGEST_KEEP) then lifetime = DEFAULT_KEEP end
@@ -21,6 +21,7 @@ local function finish(keys, id, state, value, used, keep_dead)
   if sent then redis.call('PEXPIRE', keys.outbox, lifetime) end
   redis.call('PEXPIRE', keys.events, lifetime)
   redis.call('PEXPIRE', keys.task, lifetime)
+  if key then vacate(keys.keyed, keys.later, key, id) end
   redis.call('LPUSH', keys.recent, id)
   redis.call('LTRIM', keys.recent, 0, 999)
   -- a waiter who subscribed, then read the state once, needs no second read when the value is short
