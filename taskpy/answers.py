@@ -10,7 +10,7 @@ from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
 #: What stands at a key: the id of the live task; behind it that of one that waits for its end, and when it is due, in ms.
-_ENTRY = re.compile(r"(?:[\w-]+(?: [\w-]+ \d+)?)?", re.ASCII)
+_ENTRY = re.compile(r"(?:[\w-]+(?: [\w-]+(?: \d+)?)?)?", re.ASCII)
 #: A grace time from here on is none: what waits for it could not count so far.
 LONGEST_SECONDS = 1e11
 
@@ -272,9 +272,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Who has a key, as it stands in Redis (''; nobody): `ids` are the live task and, behind it, the one that waits."""
+    """Who has a key: the ids of the live task and, behind it, of the one that waits for its end."""
 
-    entry: str = ""
+    ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, reply: Any) -> Self:
@@ -282,12 +282,7 @@ class Holders:
         entry = text(reply or b"")
         if not _ENTRY.fullmatch(entry):
             raise ValueError(f"{entry!r:.200} names no tasks")
-        return cls(entry)
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of the tasks that it names."""
-        return self.entry.split(" ")[:2] if self.entry else []
+        return cls(tuple(entry.split(" ")[:2]) if entry else ())
 
 
 @dataclass(frozen=True, slots=True)

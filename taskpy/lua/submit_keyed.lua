@@ -1,11 +1,11 @@
 -- accept a task whose key is free; where another task has the key, do as the submitter says
 -- KEYS: task, queue, bell, later, queues, inbox, answer, keyed, (other, mail, outbox, events, recent)...
 -- ARGV: id, name of the queue, name of the task, spec, delay ms, restarts, keep ms, key, on conflict (reject, join,
---   send, replace), entry of the key as the caller knows it, prefix of the workers' channels, by whom, grace ms, most
---   messages of an inbox, then messages for its inbox
+--   send, replace), the ids that the caller knows to have the key, prefix of the workers' channels, by whom, grace ms,
+--   most messages of an inbox, then messages for its inbox
 -- returns: 'new', or the state of the task that already has this id; or a word and the id of the task that has the
---   key: 'taken', 'joined', 'sent', 'full'; or 'again' and the entry: nothing was done, for the caller knows another
---   one (the others in KEYS are those that it names)
+--   key: 'taken', 'joined', 'sent', 'full'; or 'again' and the ids that have it: nothing was done, for the caller
+--   knows others (whose keys it has named)
 -- needs: accept, ready, postpone, vacate, halt
 local task, queue, bell, later, queues, inbox, answer, keyed = unpack(KEYS, 1, 8)
 local id, delay, key, conflict = ARGV[1], tonumber(ARGV[5]), ARGV[8], ARGV[9]
@@ -14,17 +14,17 @@ local FIRST, REMEMBERED = 15, 600000 -- where the messages begin; ms, no copy of
 
 local known = redis.call('HGET', task, 'st') or redis.call('GET', answer)
 if known then return known end -- answered before
-local entry = redis.call('HGET', keyed, key) or ''
-if entry ~= ARGV[10] then return 'again ' .. entry end -- the keys of the tasks that it names are not declared
-
 local live, successor = entry_of(keyed, key)
+local names = live and live .. (successor ~= '' and ' ' .. successor or '') or ''
+if names ~= ARGV[10] then return 'again ' .. names end -- the keys of these tasks are not declared
+
 local holders, keys = {}, nil
 for n, holder in ipairs({ live, successor ~= '' and successor or nil }) do
   local other, mail, outbox, events, recent = unpack(KEYS, 5 * n + 4, 5 * n + 8)
   local state = redis.call('HGET', other, 'st')
   if state ~= 'queued' and state ~= 'running' then -- it is gone, and nobody has said that it has ended
     vacate(keyed, later, key, holder)
-    return 'again ' .. (redis.call('HGET', keyed, key) or '')
+    return 'again ' .. (holder == live and successor or live)
   end
   keys = { -- in the end: of the newest task with this key
     id = holder, task = other, inbox = mail, outbox = outbox, events = events, recent = recent, keyed = keyed,

@@ -44,5 +44,5 @@ def submit_keyed(
     named = zip(known.ids, [*queues, "", ""], strict=False)
     others = [other for holder, its_queue in named for other in task_keys(keys, holder, its_queue)]
     args: list[Arg] = [id, queue, name, spec, ms(delay), restarts, ms(keep)]
-    args += [key, conflict, known.entry, keys.worker(""), by, ms(grace), limit, *messages]
+    args += [key, conflict, " ".join(known.ids), keys.worker(""), by, ms(grace), limit, *messages]
     return scripted("submit_keyed", [*own, keys.answer(id), keys.keyed(), *others], args, Placed.of)

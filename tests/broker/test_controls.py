@@ -7,6 +7,7 @@ from taskpy.keys import Keys
 from taskpy.spec import State
 from tests.broker import test_attempts as attempts
 from tests.broker import test_checkpoints as checkpoints
+from tests.broker import test_keyed as keyed
 from tests.broker import test_messages as messages
 from tests.broker import test_queues as queues
 from tests.broker import test_receipts as receipts
@@ -30,6 +31,42 @@ CONTROLS = {
         "if answers[n] == 'new' then",
         "if true then",
         submits.test_many_submitted_twice_are_there_once,
+    ),
+    "the end does not free the key": (
+        "settle",
+        "if key then vacate(keys.keyed, keys.later, key, id) end",
+        "",
+        lambda rig: keyed.test_the_end_frees_the_key(rig, "succeeded"),
+    ),
+    "a replaced task need not have ended": (
+        "submit_keyed",
+        "if not runs then",
+        "if true then",
+        keyed.test_one_that_runs_is_asked_and_the_next_one_begins_after_its_end,
+    ),
+    "a key is not looked at": (
+        "submit_keyed",
+        "local live, successor = entry_of(keyed, key)",
+        "local live, successor = nil, ''",
+        lambda rig: keyed.test_a_taken_key_is_told(rig, "join", "joined", False),
+    ),
+    "a refused submission is not remembered": (
+        "submit_keyed",
+        "or redis.call('GET', answer)",
+        "",
+        lambda rig: keyed.test_a_late_copy_of_a_refused_submission_submits_nothing(rig, "join"),
+    ),
+    "one that waits for its turn keeps it after its end": (
+        "stop",
+        "elseif successor == id then",
+        "elseif false then",
+        keyed.test_a_stop_takes_one_that_waits_for_its_turn_out,
+    ),
+    "a revival does not look at the key": (
+        "revive",
+        "  if live then\n",
+        "  if false then\n",
+        keyed.test_it_is_refused_while_another_has_the_key,
     ),
     "no fence": (
         "settle",

@@ -27,7 +27,18 @@ DEADLINE_SECONDS = 10.0
 #: What Redis writes from its clock differs between two runs; and a question that is repeated is one more.
 CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked"}
 #: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
-ANSWER_ONCE = {"submit", "submit_keyed", "submit_many", "promote", "recover", "forget", "purge", "inquire", "pause", "due"}
+ANSWER_ONCE = {
+    "submit",
+    "submit_keyed",
+    "submit_many",
+    "promote",
+    "recover",
+    "forget",
+    "purge",
+    "inquire",
+    "pause",
+    "due",
+}
 
 
 #: What is logged of an outage, however long it is.
@@ -39,7 +50,7 @@ def ripe(rig):
 
 
 #: A submission with a key that another task has.
-OF_ANOTHER = {"queue": "keyed", "key": "k", "known": Holders("k1"), "queues": ["keyed"]}
+OF_ANOTHER = {"queue": "keyed", "key": "k", "known": Holders(("k1",)), "queues": ["keyed"]}
 #: One life of a few tasks, in which every verb of clients and workers has something to do.
 STEPS = [
     ("agree", {"version": 1, "lease": 15.0}),

@@ -97,7 +97,7 @@ def test_what_a_key_would_bring_in_is_refused_and_writes_nothing(real_rig, confl
     before = rig.everything()
 
     with full(rig), pytest.raises(errors.Busy):
-        rig.submit_keyed(id="b", key="k", conflict=conflict, known=Holders("a"), queues=["q"], messages=[b"m"])
+        rig.submit_keyed(id="b", key="k", conflict=conflict, known=Holders(("a",)), queues=["q"], messages=[b"m"])
     assert rig.everything() == before
 
 
@@ -107,14 +107,14 @@ def test_a_key_is_freed_and_passed_on(real_rig):
     for number, id in enumerate("abc", 1):
         rig.submit_keyed(id=id, key=id, conflict="reject")
         rig.begun(id, number=number)
-        rig.submit_keyed(id=f"{id}2", key=id, conflict="replace", known=Holders(id), queues=["q"])
+        rig.submit_keyed(id=f"{id}2", key=id, conflict="replace", known=Holders((id,)), queues=["q"])
 
     with full(rig):
         assert rig.settle_one("a", "w1.1", State.STOPPED) is True
         assert rig.stop(id="b2") == "stopped"
         assert rig.lose(sure=True)
         assert rig.recover(id="c") is True
-    assert [rig.holder(key=key) for key in "abc"] == [Holders("a2"), Holders("b"), Holders("c2")]
+    assert [rig.holder(key=key) for key in "abc"] == [Holders(("a2",)), Holders(("b",)), Holders(("c2",))]
     assert sorted(rig.due().ids) == ["a2", "c2"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from taskpy import errors
-from taskpy.answers import Started
+from taskpy.answers import Holders, Started
 from taskpy.keys import Keys
 from tests.model.protocol import FINAL, Task, World, owner
 from tests.model.reading import FAR, parts, world_of
@@ -36,6 +36,7 @@ class Caller(RuleBasedStateMachine):
         self.claims: list[tuple[str, int, list[str]]] = []
         self.attempts: list[tuple[str, str]] = []  # id, token
         self.said: dict[tuple[str, str], int] = {}
+        self.known: dict[str, Holders] = {}  # what was read of a key last
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.snapshot: tuple[World, dict[str, tuple[int, bytes]]] | None = None
         self.ends: dict[str, Any] = {}
@@ -82,6 +83,7 @@ class Caller(RuleBasedStateMachine):
         for name in found.keys() | expected.keys():
             assert found.get(name) == expected.get(name), f"{name}: {found.get(name)} and not {expected.get(name)}"
         waiting = {id for ids in self.world.queues.values() for id in ids} | self.world.later.keys()
+        waiting |= {successor for _, successor, _ in self.world.keyed.values() if successor}
         held = {id for worker in self.world.workers.values() for id in worker.held}
         for id, task in self.world.tasks.items():
             assert task.state != "queued" or id in waiting | held, f"I1: {id} is stuck"
@@ -92,6 +94,10 @@ class Caller(RuleBasedStateMachine):
                 assert self.ends.setdefault(id, end) == end, f"I7: the end of {id} has changed"
             assert id not in self.ends or task.state in FINAL, f"I7: {id} lives again"
             assert task.state in FINAL or len(task.inbox) == task.received - task.acknowledged, f"I8: inbox of {id}"
+        for key in {task.key for task in self.world.tasks.values() if task.key}:
+            live = {id for id, task in self.world.tasks.items() if task.key == key and task.state not in FINAL}
+            assert live == {*self.world.holders(key)}, f"I15: {live} are live, and {key} names others"
+            assert sum(self.world.tasks[id].state == "running" for id in live) <= 1, f"I15: two with the key {key} run"
         idle = {queue for queue, ids in self.world.queues.items() if ids} - self.world.paused - self.world.bells
         assert not idle, f"work waits in {idle}, and no bell rings"
 
@@ -113,6 +119,9 @@ class Caller(RuleBasedStateMachine):
 
     def _task(self, id: str) -> Task:
         return self.world.tasks.get(id, Task())
+
+    def _waits_for_its_turn(self, id: str) -> bool:
+        return any(id == successor for _, successor, _ in self.world.keyed.values())
 
     def _attempt(self, n: int) -> tuple[str, str]:
         return self.attempts[-1 - n % len(self.attempts)] if self.attempts else ("nobody", "w0.1")

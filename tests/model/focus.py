@@ -13,6 +13,12 @@ from tests.model.machine import ProtocolMachine
 RULES = {
     "an accepted id is accepted again": "submit the_last_call_again",
     "an accepted id is accepted again among many": "submit_many work",
+    "the end does not free the key": "submit_keyed settle work",
+    "a replaced task need not have ended": "submit_keyed work",
+    "a key is not looked at": "submit_keyed",
+    "a refused submission is not remembered": "submit_keyed stop a_late_copy",
+    "one that waits for its turn keeps it after its end": "submit_keyed work stop",
+    "a revival does not look at the key": "submit_keyed work settle revive",
     "no fence": "submit settle a_worker_is_gone",
     "start does not look into held": "claim start giveback",
     "the claim number is not closed": "claim lose join",

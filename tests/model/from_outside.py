@@ -14,6 +14,36 @@ class FromOutside(Known):
         self._line_up(id, delay)
         return "new"
 
+    def submit_keyed(
+        self, id: str, queue: str, delay: float, messages: list[bytes], restarts: int, keep: float, key: str,
+        conflict: str, known: tuple[str, ...], by: str, grace: float, limit: int,
+    ) -> str | tuple[str, ...]:  # fmt: skip
+        if id in self.tasks or id in self.answers:
+            return self.tasks[id].state if id in self.tasks else self.answers[id]
+        holders = self.holders(key)
+        if known != holders:
+            return ("again", *holders)
+        self._needs_memory()
+        if conflict == "replace" or not holders:
+            self.tasks[id] = Task(
+                queue, restarts, round(keep * 1000), inbox=list(messages), received=len(messages), key=key
+            )
+            ends = [self.stop(holder, "", f"replaced by {id}", by, "kill", grace) for holder in holders[::-1]]
+            if "stopping" in ends:
+                self.keyed[key] = (holders[0], id, bool(delay))
+            else:
+                self.keyed[key] = (id, None, False)
+                self._line_up(id, delay)
+            return "new"
+        word, newest = "taken" if conflict == "reject" else "joined", self.tasks[holders[-1]]
+        if conflict == "send" and messages:
+            word = "full" if newest.received - newest.acknowledged + len(messages) > limit else "sent"
+            if word == "sent":
+                newest.inbox += messages
+                newest.received += len(messages)
+        self.answers[id] = f"{word} {holders[-1]}"
+        return self.answers[id]
+
     def submit_many(
         self, queue: str, tasks: list[tuple[str, bytes]], delay: float, restarts: int, keep: float
     ) -> list[str]:
@@ -23,12 +53,19 @@ class FromOutside(Known):
         old = self.tasks.get(id)
         if old is None or old.state != "failed":
             return old.state if old else "unknown"
+        if new_id in self.answers:
+            return self.answers[new_id]
         if old.heir:
             return "new" if old.heir == new_id else "revived"
         if new_id in self.tasks:
             return "taken"
         self._needs_memory()
-        self.tasks[new_id] = Task(queue, old.restarts, old.keep, origin=id)
+        if old.key and (holders := self.holders(old.key)):
+            self.answers[new_id] = f"keyed {holders[-1]}"
+            return self.answers[new_id]
+        self.tasks[new_id] = Task(queue, old.restarts, old.keep, origin=id, key=old.key)
+        if old.key:
+            self.keyed[old.key] = (new_id, None, False)
         self._line_up(new_id)
         old.heir = new_id
         old.events.append("revive")

@@ -47,6 +47,7 @@ class Task:
     events: list[str] = field(default_factory=list)
     origin: str | None = None
     heir: str | None = None
+    key: str | None = None
 
     def runs_under(self, token: str) -> bool:
         """The fence."""
@@ -77,6 +78,8 @@ class Known:
         self.paused: set[str] = set()
         self.later: dict[str, str] = {}  # id -> "waits" or "ripe"
         self.dead: set[str] = set()
+        self.keyed: dict[str, tuple[str, str | None, bool]] = {}  # who has a key, who waits for its end, delayed
+        self.answers: dict[str, str] = {}  # to submissions that were refused
         self.recent: dict[str, list[str]] = defaultdict(list)
         self.workers: dict[str, Worker] = {}
         self.graves: set[str] = set()
@@ -125,4 +128,20 @@ class Known:
         elif task.marks:
             task.checkpoint = None
         task.result, task.error = (value, task.error) if state == "succeeded" else (task.result, value)
+        if task.key is not None:
+            self._vacate(task.key, id)
         self.recent[task.queue].insert(0, id)
+
+    def _vacate(self, key: str, id: str) -> None:
+        live, successor, delayed = self.keyed.get(key, (None, None, False))
+        if live == id and successor:
+            self.keyed[key] = (successor, None, False)
+            self.later[successor] = "waits" if delayed else "ripe"
+        elif live == id:
+            del self.keyed[key]
+        elif successor == id:
+            self.keyed[key] = (str(live), None, False)
+
+    def holders(self, key: str) -> tuple[str, ...]:
+        """Who has the key, and behind it who waits for its end."""
+        return tuple(id for id in self.keyed.get(key, ())[:2] if isinstance(id, str))

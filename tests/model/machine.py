@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from taskpy import ops
-from taskpy.answers import Started
+from taskpy.answers import Holders, Placed, Started
 from taskpy.spec import State
 from taskpy.taken import Taken
 from tests.model.caller import Caller
@@ -43,6 +43,23 @@ class ProtocolMachine(Caller):
         id = f"t{len(self.ids)}"
         self.ids.append(id)
         self.call("submit", id=id, queue=queue, delay=delay, messages=messages, restarts=restarts, keep=6e5)
+
+    @rule(queue=queues, delay=delays, messages=bodies, restarts=st.integers(0, 2), key=st.sampled_from("kkl"),
+          conflict=st.sampled_from(["reject", "join", "send", "replace", "replace"]))  # fmt: skip
+    def submit_keyed(
+        self, queue: str, delay: float, messages: list[bytes], restarts: int, key: str, conflict: Any
+    ) -> None:
+        id = f"t{len(self.ids)}"
+        self.ids.append(id)
+        given = {"id": id, "queue": queue, "delay": delay, "messages": messages, "restarts": restarts, "keep": 6e5}
+        given |= {"key": key, "conflict": conflict, "by": "x", "grace": 1000.0, "limit": 4}
+        known = self.known.get(key, Holders())  # which may be out of date
+        while True:
+            queues = [self._queue(holder) for holder in known.ids]
+            answer = self.call("submit_keyed", known=known, queues=queues, **given)
+            if not isinstance(answer, Placed) or answer.word != "again":
+                break
+            self.known[key] = known = answer.holders
 
     @rule(queue=queues, delay=delays, fresh=st.integers(0, 2), known=any_of, restarts=st.integers(0, 2))
     def submit_many(self, queue: str, delay: float, fresh: int, known: int, restarts: int) -> None:
@@ -128,6 +145,8 @@ class ProtocolMachine(Caller):
     @rule(n=any_of, k=any_of, restarts=st.integers(0, 2))
     def take(self, n: int, k: int, restarts: int) -> None:
         wid, id = self._wid(n), self._id(k)
+        if self._waits_for_its_turn(id):  # another system does not know it
+            return
         given = {"id": id, "queue": self._queue(id), "restarts": restarts}
         answer = self.call("take", wid=wid, number=self._number(wid), **given)
         self._began(answer if isinstance(answer, Started) else None)
@@ -235,6 +254,8 @@ class ProtocolMachine(Caller):
     def a_second_entry(self, n: int) -> None:
         """An id stands twice in its queue."""
         id = self._id(n)
+        if self._waits_for_its_turn(id):  # it has never been there
+            return
         self._change("rpush", self.rig.keys.queue(self._queue(id)), id)
         self.world.queues[self._queue(id)].append(id)
         self.call("ring", queue=self._queue(id))
@@ -256,6 +277,10 @@ class ProtocolMachine(Caller):
         for id in self.world.later:
             self.world.later[id] = "ripe"
             self._change("zadd", self.rig.keys.later(), {id: PAST}, xx=True)
+        for key, (live, successor, delayed) in self.world.keyed.items():
+            if delayed:
+                self.world.keyed[key] = (live, successor, False)
+                self._change("hset", self.rig.keys.keyed(), key, f"{live} {successor} {PAST}")
 
     @rule(n=any_of)
     def a_lease_runs_out(self, n: int) -> None:

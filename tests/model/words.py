@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from taskpy.answers import Started
+from taskpy.answers import Placed, Started
 from taskpy.taken import Taken
 from tests.model.known import Task
 
@@ -11,6 +11,9 @@ def for_model(verb: str, given: dict[str, Any]) -> dict[str, Any]:
     """The arguments of an op as the model takes them."""
     given = {name: value for name, value in given.items() if name != "lease"}
     match verb:
+        case "submit_keyed":
+            given = {name: value for name, value in given.items() if name != "queues"}
+            given["known"] = given["known"].ids
         case "mark":
             done = given.pop("acknowledged", None) or Taken()
             given = {"number": 0, "state": None} | given | {"upto": done.upto, "beyond": done.ranges()}
@@ -44,6 +47,10 @@ def modelled(answer: Any) -> Any:
 def seen_by_caller(verb: str, answer: Any) -> Any:
     """What is compared of a server's answer."""
     match verb:
+        case "submit_keyed" if isinstance(answer, Placed):
+            return (
+                (answer.word, *answer.holders.ids) if answer.word == "again" else f"{answer.word} {answer.id}".strip()
+            )
         case "claim" | "lose":
             return answer and sorted(answer)
         case "start":
