@@ -66,7 +66,16 @@ class Awaited:
     def __init__(self, loop: Loop, task: aio.RemoteTask[Any]) -> None:
         self._loop = loop
         self.task = task
-        self.id = task.id
+
+    @property
+    def id(self) -> str:
+        """As of the task."""
+        return self.task.id
+
+    @property
+    def joined(self) -> bool:
+        """As of the task."""
+        return self.task.joined
 
     def __eq__(self, other: object) -> bool:
         return self.task == (other.task if isinstance(other, Awaited) else other)
