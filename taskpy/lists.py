@@ -72,7 +72,8 @@ class About:
 
     `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `progress` is what it reported last,
     `log` the last lines of its log. `checkpoint` is how many bytes the state of its last checkpoint has, packed; None
-    without one. A checkpoint goes with the end, unless the task failed.
+    without one. A checkpoint goes with the end, unless the task failed. `behind` is the id of the task that has its key,
+    and whose end it waits for, which is replaced by it.
     """
 
     task: Snapshot
@@ -81,6 +82,7 @@ class About:
     progress: Progress | None
     log: list[LogLine]
     checkpoint: int | None = None
+    behind: str | None = None
 
 
 def state_of(state: State | str | None) -> State | None:
@@ -95,7 +97,10 @@ def state_of(state: State | str | None) -> State | None:
 
 
 def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]:
-    """All that is known of a task but its messages; raises `TaskNotFound`."""
+    """All that is known of a task but its messages; raises `TaskNotFound`.
+
+    One round trip more for a task that has a key and has not begun.
+    """
     spec.checked_id(id)
     asked: list[Op[Any]] = [
         pages.look(keys, id=id),
@@ -110,7 +115,11 @@ def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]
         raise not_found(keys, id, server())
     log = lines_of(reported.lines)
     progress = progress_of(task.progress)
-    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None)
+    behind = None
+    if task.key is not None and task.state is State.QUEUED:
+        live, *successor = (yield ops.holder(keys, key=task.key)).ids or ("",)
+        behind = live if successor == [id] else None
+    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None, behind)
 
 
 # -- tasks --------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def _document(about: "About") -> dict[str, Any]:
         "keep": task.keep,
         "paused": about.paused,
         "key": task.key,
+        "behind": about.behind,
         "origin": task.origin,
         "heir": task.heir,
         "stop": _stop_fields(task),
@@ -131,7 +132,8 @@ def _checkpoint_fields(about: "About") -> dict[str, Any] | None:
 def _show_head(about: "About", *, served: bool) -> None:
     task, now = about.task, time.time()
     screen.data(f"{screen.styled(clean(task.name, limit=NAME), bold=True)}  {task.id}")
-    screen.data(screen.styled(_sentence(task, now), fg=screen.STATES.get(task.state)))
+    sentence = _sentence(task, now) if about.behind is None else f"queued: it begins after the end of {about.behind}"
+    screen.data(screen.styled(sentence, fg=screen.STATES.get(task.state)))
     screen.data()
     _show_field("queue", clean(task.queue, limit=NAME) + _about_queue(about, now, served=served))
     if task.key is not None:

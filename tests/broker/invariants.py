@@ -1,4 +1,4 @@
-"""What must hold after every step, whatever was called, in whatever order, however late (I1 to I8, I14)."""
+"""What must hold after every step, whatever was called, in whatever order, however late (I1 to I8, I14, I15)."""
 
 from typing import Any
 
@@ -37,9 +37,12 @@ class Observer:
                 held[name.encode()] = value
         queued = {id for key, ids in found.items() if key.startswith(f"{prefix}q:") for id in ids}
         later = {id for id, _ in found.get(f"{prefix}later", [])}
+        entries = {key: entry.split() for key, entry in found.get(f"{prefix}keyed", {}).items()}
+        successors = {names[1] for names in entries.values() if len(names) > 1}
+        self._check_keys(tasks, entries)
         leases = dict(found.get(f"{prefix}lease", []))
         for id, task in tasks.items():
-            self._check_place(id, task, queued | later, held)
+            self._check_place(id, task, queued | later | successors, held)
             self._check_task(id, task, found.get(f"{prefix}t:{id.decode()}:in", []))
         for wid, entries in held.items():
             assert wid in leases, f"I3: {wid!r} holds tasks and has no lease"
@@ -47,6 +50,17 @@ class Observer:
             if not leases[wid]:
                 self.lost.add(wid)
             assert not leases[wid] or wid not in self.lost, f"I4: {wid!r} is back from the dead"
+
+    @staticmethod
+    def _check_keys(tasks: dict[bytes, Any], entries: dict[bytes, list[bytes]]) -> None:
+        live: dict[bytes, set[bytes]] = {}
+        for id, task in tasks.items():
+            if b"key" in task and task[b"st"] not in FINAL:
+                live.setdefault(task[b"key"], set()).add(id)
+        assert live == {key: {*names[:2]} for key, names in entries.items()}, f"I15: {live} are live, and not {entries}"
+        for key, ids in live.items():
+            running = [id for id in ids if tasks[id][b"st"] == b"running"]
+            assert len(running) <= 1, f"I15: {running} run with the key {key!r}"
 
     @staticmethod
     def _check_place(id: bytes, task: Any, waiting: set[bytes], held: dict[bytes, Any]) -> None:

@@ -21,6 +21,7 @@ QUEUES = ["low", "high"]
 #: A verb's share of the steps.
 WEIGHTS = {
     "submit": 8,
+    "submit_keyed": 3,
     "claim": 15,
     "start": 20,
     "take": 4,
@@ -139,6 +140,9 @@ class Walk:
     def _queue(self, id: str) -> str:
         return self.queue_of.get(id, "low")
 
+    def _waits_for_its_turn(self, id: str) -> bool:
+        return any(id in self.rig.holder(key=key).ids[1:] for key in "kl")
+
     def _attempt(self) -> tuple[str, str, str]:
         return self.random.choice(self.attempts or [("w0", "nobody", "w0.1")])
 
@@ -150,6 +154,16 @@ class Walk:
         self.queue_of[id] = queue
         delay, messages = self.random.choice([0, 0, 60]), [b"m"] * self.random.randint(0, 2)
         return self.rig.op("submit", id=id, queue=queue, delay=delay, messages=messages, restarts=1, keep=600)
+
+    def submit_keyed(self) -> Any:
+        key, conflict = self.random.choice("kkl"), self.random.choice(["reject", "join", "send", "replace", "replace"])
+        id, queue, known = f"t{len(self.ids)}", self.random.choice(QUEUES), self.rig.holder(key=key)
+        self.ids.append(id)
+        self.queue_of[id] = queue
+        queues = [self._queue(holder) for holder in known.ids]
+        given = {"key": key, "conflict": conflict, "known": known, "queues": queues, "messages": [b"m"]}
+        delay = self.random.choice([0, 0, 60])
+        return self.rig.op("submit_keyed", id=id, queue=queue, delay=delay, restarts=1, keep=600, limit=5, **given)
 
     def claim(self) -> Any:
         wid = self.random.choice(self.wids)
@@ -165,6 +179,8 @@ class Walk:
 
     def take(self) -> Any:
         wid, id = self.random.choice(self.wids), self._any_id()
+        if self._waits_for_its_turn(id):  # another system does not know it
+            return None
         self.numbers[wid] += 1
         return self.rig.op(
             "take", wid=wid, number=self.numbers[wid], id=id, queue=self._queue(id), restarts=self.random.randint(0, 3)
@@ -295,6 +311,8 @@ class Walk:
     def second_entry(self) -> Any:
         """Stale entries in a queue are allowed everywhere."""
         id = self.random.choice([self._any_id(), self._attempt()[1]])
+        if self._waits_for_its_turn(id):  # it has never been there
+            return
         self.rig.raw.rpush(self.rig.keys.queue(self._queue(id)), id)
 
     # -- the end --------------------------------------------------------------------------------
@@ -306,6 +324,7 @@ class Walk:
                 for id in ids:
                     self.rig.recover(id=id, queue=self._queue(id), wid=wid)
                 self.observer.check()
+        assert not [id for key in "kl" for id in self.rig.holder(key=key).ids[1:]], "its turn has not come"
         for id, _ in self.rig.delayed(count=10_000):
             self.rig.raw.zadd(self.rig.keys.later(), {id: 1})
             self.rig.promote(id=id, queue=self._queue(id))

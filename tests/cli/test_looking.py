@@ -188,6 +188,17 @@ def test_a_delayed_task_says_when(cli, session):
     assert cli("show", task.id, "--json").json["due"] == pytest.approx(session.clock.time() + 300, abs=5)
 
 
+def test_a_task_with_a_key_says_so_and_whose_end_it_waits_for(cli, working):
+    old = working.client.options(key="user:7").of("cli.held").submit()
+    old.wait_begun(20)
+    new = working.client.options(key="user:7", on_conflict="replace").of("cli.add").submit(1)
+
+    assert "key        user:7\n" in cli("show", old.id).out
+    assert f"queued: it begins after the end of {old.id}\n" in cli("show", new.id).out
+    found = cli("show", new.id, "--json").json
+    assert (found["key"], found["behind"]) == ("user:7", old.id)
+
+
 def test_a_stop_is_told_with_its_reason(cli, working):
     task = working.client.submit("cli.held")
     task.wait_begun(5)
@@ -297,6 +308,7 @@ def test_the_json_of_a_task_has_all_its_parts(cli, session):
     assert found.keys() == {
         *("id", "state", "name", "queue", "attempt", "retries", "lost", "stopping", "reason", "worker", "submitted"),
         *("started", "ended", "due", "unknowns", "restarts", "keep", "paused", "origin", "heir", "messages", "events"),
+        *("key", "behind"),
         *("result", "unreadable", "exception", "args", "kwargs", "progress", "logged", "log", "stop", "checkpoint"),
     }
     session.drain(raise_on_failure=False)

@@ -25,6 +25,22 @@ def test_its_options_go_along(cli, session):
     assert (options.queue, options.delay, options.retries, options.keep) == ("high", 300, 3, 86400)
 
 
+def test_a_second_task_with_a_key_is_refused_or_that_of_another(cli, session):
+    first = cli("submit", "cli.add", "1", "--key", "user:7").out.strip()
+
+    refused = cli("submit", "cli.add", "2", "--key", "user:7")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"task {first} has the key 'user:7'" in refused.err
+    joined = cli("submit", "cli.add", "2", "--key", "user:7", "--on-conflict", "join")
+    assert (joined.code, joined.out) == (0, f"{first}\n")
+    again = cli("submit", "cli.add", "2", "--key", "user:7", "--on-conflict", "join", "--json").json
+    assert again == {"id": first, "name": "cli.add", "queue": "default", "joined": True}
+    newest = cli("submit", "cli.add", "3", "--key", "user:7", "--on-conflict", "replace", "--json").json
+    assert newest["joined"] is False
+    [task] = session.drain()
+    assert (task.id, task.result) == (newest["id"], 3)
+
+
 def test_the_default_queue_has_a_name(cli, session):
     assert cli("submit", "cli.add", "1", "--json").json["queue"] == "default"
 
@@ -37,6 +53,8 @@ def test_the_default_queue_has_a_name(cli, session):
         (["cli.add", "--queue", "two words"], "is not a queue"),
         (["cli.add", "--delay", "soon"], "write 90, 1.5, 250ms"),
         (["cli.add", "--retries", "-1"], "-1 is not in the range"),
+        (["cli.add", "--key", ""], "key must be a text of 1 to 200 characters"),
+        (["cli.add", "--on-conflict", "join"], "say key="),
         (["cli.add", "--timeout", "5"], "--timeout is for --wait"),
         ([], "Missing argument 'NAME'"),
     ],

@@ -131,6 +131,8 @@ _ROWS = (
     (pages.paused(KEYS), list),
     (pages.queue_sizes(KEYS, queues=["q"]), list),
     (pages.dead(KEYS, start=0, count=1), list),
+    (ops.submit_keyed(KEYS, id="a", queue="q", name="n", spec=b"s", key="k", conflict="join"), lambda row: row[0]),
+    (ops.holder(KEYS, key="k"), lambda row: row[0]),
 )
 
 

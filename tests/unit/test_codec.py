@@ -34,6 +34,8 @@ OPTIONS = st.builds(
     restarts=st.none() | st.integers(0, 100),
     keep=st.none() | NUMBERS,
     handover=st.none() | st.booleans(),
+    key=st.none() | st.text("ab: ä", min_size=1, max_size=9),
+    on_conflict=st.none() | st.sampled_from(["reject", "join", "send", "replace"]),
 )
 SPECS = st.builds(
     TaskSpec,
@@ -134,6 +136,9 @@ def test_specs_messages_and_results_have_their_limits():
         ({"n": "a", "o": {"delay": -1}}, "delay must be a number of seconds of at least 0, not -1"),
         ({"n": "a", "o": {"keep": float("nan")}}, "keep must be a number of seconds of at least 0, not nan"),
         ({"n": "a", "o": {"handover": 1}}, "options['handover'] must be bool, not int"),
+        ({"n": "a", "o": {"key": 1}}, "options['key'] must be str, not int"),
+        ({"n": "a", "o": {"key": "\n"}}, "options: key must be a text"),
+        ({"n": "a", "o": {"on_conflict": "fight"}}, "options: on_conflict must be one of"),
         ({"n": "a", "o": {"backoff": "1"}}, "options['backoff'] must be int or float or dict, not str"),
         ({"n": "a", "o": {"backoff": {"cap": "1"}}}, "options['backoff']['cap'] must be int or float, not str"),
     ],

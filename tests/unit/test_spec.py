@@ -56,6 +56,27 @@ def test_the_queue_of_options_is_checked():
         Options(queue="{a}")
 
 
+@pytest.mark.parametrize("key", ["a", "user:7", "ä b{c}", "#", "k" * spec.KEY_LIMIT])
+def test_any_short_text_is_a_key(key):
+    assert Options(key=key).key == key
+
+
+@pytest.mark.parametrize(
+    "key", ["", "k" * (spec.KEY_LIMIT + 1), "a\n", "\x00", "\x7f", "\x9b", "lone \ud800", 7, b"key"]
+)
+def test_what_is_no_key_is_refused(key):
+    with pytest.raises(errors.BadArguments, match="key must be a text of 1 to 200 characters"):
+        Options(key=key)
+
+
+@pytest.mark.parametrize("conflict", ["", "Join", "kill", 1, ["join"]])
+def test_what_to_do_with_a_key_is_one_of_four(conflict):
+    with pytest.raises(
+        errors.BadArguments, match="on_conflict must be one of 'reject', 'join', 'send', 'replace', not"
+    ):
+        Options(key="k", on_conflict=conflict)
+
+
 def test_a_spec_goes_to_its_queue():
     assert TaskSpec("a").queue == spec.DEFAULT_QUEUE
     assert TaskSpec("a", options=Options(queue="bulk")).queue == "bulk"
