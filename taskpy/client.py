@@ -125,12 +125,16 @@ class Client:
     def revive(self, id: str) -> RemoteTask[Any]:
         """Submit a dead letter as a new task that knows the old one; the old one stays as it is.
 
-        Raises `TaskNotFound` for an unknown id, `UsageError` for a task that did not fail or was revived before.
+        Raises `TaskNotFound` for an unknown id, `UsageError` for a task that did not fail or was revived before, `KeyTaken`
+        when another live task has its key.
         """
         return self.attach(self._drive(upkeep.revive(self.space.keys, id=id, server=lambda: self.space.server)))
 
     def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:
-        """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more)."""
+        """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more).
+
+        One whose key another live task has stays a dead letter, and is None, too.
+        """
         new_ids = self._drive(upkeep.revive_many(self.space.keys, ids=list(ids)))
         return [None if id is None else self.attach(id) for id in new_ids]
 

@@ -122,7 +122,10 @@ class Client:
         return self.attach(await self.broker.drive(upkeep.revive(self.keys, id=id, server=lambda: self.server)))
 
     async def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:
-        """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more)."""
+        """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more).
+
+        One whose key another live task has stays a dead letter, and is None, too.
+        """
         new_ids = await self.broker.drive(upkeep.revive_many(self.keys, ids=list(ids)))
         return [None if id is None else self.attach(id) for id in new_ids]
 

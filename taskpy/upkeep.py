@@ -32,7 +32,10 @@ def revive(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[str]:
 
 
 def revive_many(keys: Keys, *, ids: Sequence[str]) -> flow.Flow[list[str | None]]:
-    """Submit dead letters as new tasks; their ids in order, None for what is no dead letter (any more)."""
+    """Submit dead letters as new tasks; their ids in order, None for what is no dead letter (any more).
+
+    One whose key another live task has stays a dead letter, and is None, too.
+    """
     new_ids: list[str | None] = []
     for part in _parts(ids):
         answers = yield from _revived(keys, [spec.checked_id(id) for id in part])

@@ -1,11 +1,12 @@
 """`taskpy retry` and `taskpy dead`: failed tasks are kept for a while as dead letters; look at them, submit them again."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from taskpy import errors
 from taskpy.cli import exits, screen
 from taskpy.cli.listing import CELL, fields_of
 from taskpy.cli.moments import ago
@@ -93,18 +94,23 @@ def revive(target: Target, /, *, ids: tuple[str, ...], all_of_them: bool, yes: b
     with target.client() as client:
         if all_of_them:
             screen.make_sure(f"Submit {_counted(client)} again?", yes=yes)
-        for part in _parts(client, ids):
+        kept: set[str] = set()
+        for part in _parts(client, ids, kept):
             handles = client.revive_many(part)
             for handle in handles:
                 if handle is not None:
                     screen.data(handle.id)
-            gone = [id for id, handle in zip(part, handles, strict=True) if handle is None]
+            refused = [id for id, handle in zip(part, handles, strict=True) if handle is None]
+            kept |= {id for id in refused if _is_dead_letter(client, id)}
+            gone = [id for id in refused if id not in kept]
+            failed = failed or bool(kept or (gone and not all_of_them))
+            for id in refused:
+                if id in kept:
+                    screen.note(f"{clean(id)} stays a dead letter: another live task has its key")
+                elif not all_of_them:
+                    screen.note(f"{clean(id)} is no dead letter, or was revived before")
             if all_of_them:
                 client.delete(gone)  # they have expired, and would stand in the way of the next ones
-            else:
-                failed = failed or bool(gone)
-                for id in gone:
-                    screen.note(f"{clean(id)} is no dead letter, or was revived before")
     if failed:
         click.get_current_context().exit(exits.FAILED)
 
@@ -138,12 +144,25 @@ def _counted(client: "Client") -> str:
     return "the one dead letter" if total == 1 else f"all {total} dead letters"
 
 
-def _parts(client: "Client", ids: tuple[str, ...]) -> Iterator[list[str]]:
-    """The ids, or all there are by now: not those that fail while we are at it. Each part leaves the list in turn."""
+def _is_dead_letter(client: "Client", id: str) -> bool:
+    try:
+        found = client.attach(id).snapshot()
+    except errors.TaskNotFound:
+        return False
+    return found.state == "failed" and found.heir is None
+
+
+def _parts(client: "Client", ids: tuple[str, ...], kept: Collection[str] = ()) -> Iterator[list[str]]:
+    """The ids, or all there are by now: not those that fail while we are at it. Each part leaves the list in turn.
+
+    The caller adds to `kept` what stays in the list.
+    """
+    from taskpy.lists import PAGE
+
     if ids:
         yield list(ids)
         return
     left = client.dead().total
-    while left > 0 and (part := client.dead().ids[:left]):
+    while left > 0 and (part := [id for id in client.dead(page=len(kept) // PAGE).ids if id not in kept][:left]):
         yield part
         left -= len(part)

@@ -28,6 +28,7 @@ KINDS = {
     "rude_async": 2,
     "withdrawn": 1,
     "count_up": 3,
+    "replacing": 2,
 }
 #: What is polite ends when it is asked; the others only because something follows.
 STOPPED = {"polite", "polite_async", "rude", "rude_async", "withdrawn"}
@@ -55,6 +56,7 @@ class Load:
     messages: dict[int, tuple[int, int]] = field(default_factory=dict)  # by the number in the receipt
     expected: int = 0
     streamed: list[tuple[int, Any]] = field(default_factory=list)  # position behind it, value
+    replaced: list[str] = field(default_factory=list)  # the ids of those that had its key before it, the oldest first
     state: str = ""
     error: str = ""  # what the driver itself ran into
 
@@ -178,6 +180,20 @@ class Loader:
         state = task.stop(join=False, grace=0.3, then=then)
         load.stop = Stop(str(state), asked, time.time(), then)
         self._end(load, task)
+
+    def _replacing(self, load, chance):
+        """One task after the other with one key, which is joined in between; the last one works to its end."""
+        key = f"{chance.getrandbits(64):x}"
+        for _ in range(chance.randint(1, 4)):
+            self._begin(load, name="polite", key=key, on_conflict="replace")
+            newest = load.id
+            self._begin(load, 0.0, name="work", key=key, on_conflict="join")
+            if load.id != newest:
+                load.error = f"{load.id} has joined, and {newest} has the key"
+                return
+            load.replaced.append(newest)
+            time.sleep(chance.uniform(0.0, 1.0))
+        self._end(load, self._begin(load, chance.uniform(0.05, 1.0), name="work", key=key, on_conflict="replace"))
 
     def _count_up(self, load, chance):
         load.expected = chance.randint(10, 60)

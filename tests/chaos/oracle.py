@@ -76,6 +76,7 @@ class Oracle:
             self._check_words(load)
             if load.stop:
                 self._check_stop(load)
+            self._check_replaced(load)
             if load.kind == "count_up":
                 self._check_stream(load)
         if self.extra_starts > self.bound:
@@ -170,6 +171,18 @@ class Oracle:
             self._wrong(load, f"attempt {found.attempt} was started {late:.3f} s after the stop was accepted")
         if load.kind == "withdrawn" and self.by_id[load.id]:
             self._wrong(load, "was started, and was stopped long before it was due")
+
+    def _check_replaced(self, load):
+        """Those that had its key have ended, and before it was started."""
+        started = self.snapshots[load.id].started
+        for id in load.replaced:
+            found = self._world.direct.attach(id).snapshot()
+            if found.state not in (State.SUCCEEDED, State.STOPPED):
+                self._wrong(load, f"has replaced {id}, which is {found.state}")
+            elif started is not None and started < found.ended:
+                self._wrong(
+                    load, f"was started {found.ended - started:.3f} s before the end of {id}, which it has replaced"
+                )
 
     def _check_stream(self, load):
         positions = [position for position, _ in load.streamed]

@@ -341,6 +341,36 @@ def test_all_are_meant_on_yes_only(cli, session, failed, verb):
     assert list(session.client.dead()) == []
 
 
+def test_of_those_with_one_key_one_is_revived_and_the_others_stay(cli, session):
+    for key in ["a", "a", "b", "a"]:
+        session.client.options(key=key).of("cli.fail").submit()
+        session.drain(raise_on_failure=False)
+
+    done = cli("dead", "revive", "--all", "--yes")
+
+    assert (done.code, len(done.lines)) == (1, 2)
+    assert sorted(session.client.about(id).task.key for id in done.lines) == ["a", "b"]
+    kept = [letter.task.id for letter in session.client.dead()]
+    assert len(kept) == 2
+    assert sorted(done.err.splitlines()) == sorted(
+        f"{id} stays a dead letter: another live task has its key" for id in kept
+    )
+    one = cli("dead", "revive", kept[0])
+    assert (one.code, one.err) == (1, f"{kept[0]} stays a dead letter: another live task has its key\n")
+
+
+def test_more_than_a_page_is_revived_though_a_page_stays(cli, session):
+    for number in range(60):
+        session.client.options(key="a" if number >= 5 else None).of("cli.fail").submit()
+        session.drain(raise_on_failure=False)
+
+    done = cli("dead", "revive", "--all", "--yes")
+
+    assert (done.code, len(done.lines)) == (1, 6)
+    assert session.client.dead().total == 54
+    session.drain(raise_on_failure=False)
+
+
 def test_more_than_a_page_is_revived(cli, session):
     session.client.submit_many("cli.fail", [((n,), {}) for n in range(130)])
     session.drain(raise_on_failure=False)

@@ -90,6 +90,7 @@ OURS = [
 ]
 SPECIAL = {
     errors.SubmitUncertain: ("some-id", "the text"),
+    errors.KeyTaken: ("some-id", "the text"),
     errors.TaskEnded: ("stopped",),
     errors.MessagesMissed: (5,),
     errors.RemoteError: ("app.Error", "the text", "the traceback"),
