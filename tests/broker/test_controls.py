@@ -31,6 +31,12 @@ CONTROLS = {
         "if true then",
         submits.test_many_submitted_twice_are_there_once,
     ),
+    "a namespace that has tasks is cut": (
+        "divide",
+        "or redis.call('EXISTS', queues) == 1",
+        "",
+        submits.test_a_namespace_that_has_tasks_is_not_cut,
+    ),
     "no fence": (
         "settle",
         "state == 'running' and current == token then",

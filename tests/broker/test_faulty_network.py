@@ -39,6 +39,7 @@ def ripe(rig):
 
 #: One life of a few tasks, in which every verb of clients and workers has something to do.
 STEPS = [
+    ("divide", {"shards": 1}),
     ("agree", {"version": 1, "lease": 15.0}),
     ("submit", {"id": "a", "messages": [b"first"]}),
     ("submit", {"id": "b"}),

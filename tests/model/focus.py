@@ -13,6 +13,7 @@ from tests.model.machine import ProtocolMachine
 RULES = {
     "an accepted id is accepted again": "submit the_last_call_again",
     "an accepted id is accepted again among many": "submit_many work",
+    "a namespace that has tasks is cut": "divide",
     "no fence": "submit settle a_worker_is_gone",
     "start does not look into held": "claim start giveback",
     "the claim number is not closed": "claim lose join",
