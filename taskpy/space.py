@@ -96,6 +96,15 @@ class Space:
         self._shards = Shards(self.keys.namespace, shards)
         self._agreed = self._agreed or agreed
 
+    def whole(self, what: str) -> Keys:
+        """The keys of a namespace that is not cut; raises `Incompatible`, and says what has no shards, where it is."""
+        if self.shards.count > 1:
+            raise errors.Incompatible(
+                f"{what} has no shards, and namespace {self.keys.namespace!r} is cut into {self.shards.count}; use a namespace "
+                "of its own there, with TASKPY_SHARDS=1 or Client(shards=1)"
+            )
+        return self.keys
+
     def keys_of(self, id: str) -> Keys:
         """The keys of the shard that this task is in; raises `BadName` for an id that names none."""
         return self.shards.of(id)

@@ -131,9 +131,9 @@ def test_they_are_steered_from_an_event_loop(site):
 
 
 def test_the_number_of_shards_cannot_change(site):
-    with taskpy.Client(site.url, namespace=NAMESPACE, shards=SHARDS + 1) as client:
-        with pytest.raises(errors.Incompatible, match="has 12 shards"):
-            client.submit("steered.echo", 1)
+    client = taskpy.Client(site.url, namespace=NAMESPACE, shards=SHARDS + 1)
+    with client, pytest.raises(errors.Incompatible, match="has 12 shards"):
+        client.submit("steered.echo", 1)
     env = {"TASKPY_REDIS_URL": site.url, "TASKPY_SHARDS": "3"}
     worker = Worker(site.folder, site.ledger, url=None, namespace=NAMESPACE, lease=None, env=env)
     assert worker.ended() == 4

@@ -214,12 +214,9 @@ def running_here(config: WorkerConfig, space: Space, *, wid: str, lease: float, 
 
     Raises `Incompatible` when the namespace has data of another version, or shards.
     """
-    if space.shards.count > 1:
-        raise errors.Incompatible(
-            f"namespace {space.keys.namespace!r} has {space.shards.count} shards; a worker inside another process serves "
-            "namespaces without: use another namespace there"
-        )
-    found = space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=lease))
+    found = space.broker.run(
+        ops.agree(space.whole("a worker inside another program"), version=ops.VERSION, lease=lease)
+    )
     if found.version != ops.VERSION:
         raise errors.Incompatible(
             f"namespace {space.keys.namespace!r} has data of version {found.version}, this taskpy knows {ops.VERSION}"
