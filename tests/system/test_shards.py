@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 import taskpy
 from taskpy import aio, errors, pages
 from taskpy.shards import shard_in
-from tests.system.daemons import Worker
+from tests.system.daemons import Worker, environment
 from tests.system.ledger import Ledger
 from tests.system.topologies import Cluster
 from tests.system.waiting import until
@@ -138,6 +140,34 @@ def test_the_number_of_shards_cannot_change(site):
     worker = Worker(site.folder, site.ledger, url=None, namespace=NAMESPACE, lease=None, env=env)
     assert worker.ended() == 4
     assert "has 12 shards" in worker.log
+
+
+def test_the_command_line_and_workers_go_by_what_the_namespace_says(site):
+    task = site.of("converse").submit()
+    assert task.recv(timeout=SOON) == "begun"
+    env = environment(TASKPY_REDIS_URL=site.url, TASKPY_NAMESPACE=NAMESPACE)
+
+    def cli(*arguments):
+        command = [sys.executable, "-m", "taskpy.cli", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=SOON)
+
+    assert task.id in cli("ls", "--state", "running").stdout
+    assert cli("send", task.id, "hello").returncode == 0
+    assert task.recv(timeout=SOON) == ["heard", "hello"]
+    assert cli("stop", task.id).returncode == 0
+    assert task.get(timeout=SOON) == ["hello"]
+
+    env = {"TASKPY_REDIS_URL": site.url}
+    some = Worker(site.folder, site.ledger, url=None, namespace=NAMESPACE, lease=None, env=env, shards="0,3,5-7")
+    try:
+        assert some.ready().lines("it serves 5 of 12 shards: shards=0,3,5,6,7")
+        some.signal(signal.SIGTERM)
+        assert some.ended() == 0
+    finally:
+        some.close()
+    wrong = Worker(site.folder, site.ledger, url=None, namespace=NAMESPACE, lease=None, env=env, shards="12")
+    assert wrong.ended() == 2
+    assert "there is no shard 12" in wrong.log
 
 
 def test_what_a_killed_child_ran_goes_on_in_every_shard(site):

@@ -1,7 +1,9 @@
 """A process that serves two of four shards: over one set of slots, each in its turn, and nothing of the others."""
 
+import click
 import fakeredis
 import pytest
+from taskpy_worker.__main__ import read_shards
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.served import Served
 
@@ -220,3 +222,26 @@ def test_an_id_without_a_shard_is_no_id_here_and_one_with_a_shard_says_so_elsewh
     whole = Client(redis=fakeredis.FakeRedis(server=cut.server), namespace="test", shards=1)
     with whole, pytest.raises(errors.TaskNotFound, match="TASKPY_SHARDS"):
         _ = whole.attach("1-c0ffee").state
+
+
+@pytest.mark.parametrize(
+    ("text", "shards"),
+    [("all", ()), ("0", (0,)), ("0,3,5-7", (0, 3, 5, 6, 7)), (" 4 , 2-3,3", (2, 3, 4)), ("1023", (1023,))],
+)
+def test_which_shards_are_served_is_read(text, shards):
+    assert read_shards(text) == shards
+
+
+@pytest.mark.parametrize("text", ["", "some", "1-", "-1", "1,,2", "7-5-9", "1024", "3-2", "0-99999999999", "1.5"])
+def test_what_is_no_shard_is_wrong_usage(text):
+    with pytest.raises(click.BadParameter):
+        read_shards(text)
+
+
+def test_a_shard_that_is_not_there_is_not_served():
+    assert WorkerConfig().served(1) == (None,)
+    assert WorkerConfig().served(3) == (0, 1, 2)
+    assert WorkerConfig(serve_shards=(0,)).served(1) == (None,)
+    assert WorkerConfig(serve_shards=(0, 2)).served(3) == (0, 2)
+    with pytest.raises(errors.BadArguments, match="no shard 3"):
+        WorkerConfig(serve_shards=(0, 3)).served(3)
