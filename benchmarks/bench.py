@@ -34,6 +34,7 @@ class Bench:
         self.stage = self.folder / "stage"
         self.stage.mkdir()
         (self.stage / "benchmarks").symlink_to(ROOT / "benchmarks")
+        self._elsewhere: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -58,7 +59,16 @@ class Bench:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         path = os.pathsep.join(str(folder) for folder in (self.stage, *system.code))
         ours = {"BENCH_URL": self.server.url, "BENCH_MARKS": str(self.marks), "BENCH_VARIANT": setting.variant}
-        return kept | ours | {"PYTHONPATH": path}
+        return kept | ours | {"PYTHONPATH": path} | self._elsewhere
+
+    @contextlib.contextmanager
+    def elsewhere(self, url: str, **variables: str) -> Iterator[None]:
+        """Have the system's processes use another server meanwhile, and see these variables."""
+        self._elsewhere = {"BENCH_URL": url} | variables
+        try:
+            yield
+        finally:
+            self._elsewhere = {}
 
     @contextlib.contextmanager
     def workers(self, system: System, setting: Setting) -> Iterator[list[Group]]:
@@ -67,7 +77,8 @@ class Bench:
         port = self.server.url.rpartition(":")[2].split("/")[0]
         try:
             for command in setting.commands:
-                filled = command.format(bin=system.python.parent, url=self.server.url, marks=self.marks, port=port)
+                url = self._elsewhere.get("BENCH_URL", self.server.url)
+                filled = command.format(bin=system.python.parent, url=url, marks=self.marks, port=port)
                 environment = self._environment(system, setting)
                 groups.append(Group(filled.split(), log=self.log, env=environment, cwd=self.stage))
             yield groups

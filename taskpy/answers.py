@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
-from taskpy import errors
+from taskpy import errors, shards
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
@@ -54,6 +54,14 @@ class Agreement:
         """Read the reply of `agree`."""
         version, lease = reply
         return cls(int(version), int(lease) / 1000)
+
+
+def shard_count(reply: Any) -> int:
+    """Read into how many shards a namespace is cut."""
+    count = int(reply)
+    if not 1 <= count <= shards.MOST:
+        raise ValueError("no number of shards")
+    return count
 
 
 def wish_of(said: bytes) -> Wish | None:

@@ -1,6 +1,7 @@
 """The door to Redis for threads: run operations, wait for a list, watch channels. The one place that retries."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -20,10 +21,17 @@ CALL_SECONDS = 10.0
 
 
 class Broker:
-    """Runs operations against one server. Thread-safe, and cheap to share."""
+    """Runs operations against one server. Thread-safe, and cheap to share.
 
-    def __init__(self, connections: Connections, *, timeout: float | None = CALL_SECONDS) -> None:
+    `first` is run once before all others; while it raises, nothing else is said.
+    """
+
+    def __init__(
+        self, connections: Connections, *, timeout: float | None = CALL_SECONDS, first: Op[Any] | None = None
+    ) -> None:
         self._connections = connections
+        self._first = first
+        self._asking_first = threading.Lock()
         self._timeout = timeout
         self._closed = False
         self.outage = Outage(outage_name(connections))
@@ -115,6 +123,17 @@ class Broker:
         self._connections.close()
 
     def _until_answered(self, send: Callable[[], T]) -> T:
+        if self._first is not None:
+            self._ask_first()
+        return self._insisting(send)
+
+    def _ask_first(self) -> None:
+        with self._asking_first:
+            if (first := self._first) is not None:
+                self._insisting(lambda: first.decode(self._send(first)))
+                self._first = None
+
+    def _insisting(self, send: Callable[[], T]) -> T:
         patience: Patience | None = None
         began = asked = time.monotonic()
         while True:

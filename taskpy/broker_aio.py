@@ -42,10 +42,18 @@ def _cancellations() -> int:
 
 
 class AsyncBroker:
-    """Runs operations against one server, on the event loop that uses it first."""
+    """Runs operations against one server, on the event loop that uses it first. `first`: see `Broker`."""
 
-    def __init__(self, connections: AsyncConnections, *, timeout: float | None = broker.CALL_SECONDS) -> None:
+    def __init__(
+        self,
+        connections: AsyncConnections,
+        *,
+        timeout: float | None = broker.CALL_SECONDS,
+        first: Op[Any] | None = None,
+    ) -> None:
         self._connections = connections
+        self._first = first
+        self._asking_first = asyncio.Lock()
         self._timeout = timeout
         self.outage = Outage(broker.outage_name(connections))
         self.subscriber = AsyncSubscriber(connections, self.outage)
@@ -98,6 +106,17 @@ class AsyncBroker:
         return await step.nudge.wait_async(step.seen, step.seconds)
 
     async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
+        if self._first is not None:
+            await self._ask_first()
+        return await self._insisting(send, decode)
+
+    async def _ask_first(self) -> None:
+        async with self._asking_first:
+            if (first := self._first) is not None:
+                await self._insisting(lambda: self._send(first), first.decode)
+                self._first = None
+
+    async def _insisting(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
         patience: Patience | None = None
         began = asked = time.monotonic()
         while True:

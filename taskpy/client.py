@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from taskpy import flow, lists, ops, pages, space, spec, upkeep
+from taskpy import flow, lists, pages, space, spec, spread, upkeep
 from taskpy.connection import Redis
 from taskpy.definition import Definition
 from taskpy.info import KnownQueue, KnownWorker
@@ -26,7 +26,8 @@ class Client:
 
     `url` is redis://, rediss://, unix://, embedded:// or memory://; without it the environment decides (see the
     documentation). `redis` is a redis-py client of your own instead. `timeout` bounds the retrying of each call, in
-    seconds.
+    seconds. `shards` is into how many parts the namespace is cut, which can lie on different nodes of a Redis Cluster;
+    all of its clients and workers must say the same, by this or by TASKPY_SHARDS, or the first call raises `Incompatible`.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class Client:
         namespace: str | None = None,
         redis: Redis | None = None,
         timeout: float | None = 10.0,
+        shards: int | None = None,
     ) -> None:
-        self.space = Space(url, namespace=namespace, redis=redis, timeout=timeout)
+        self.space = Space(url, namespace=namespace, redis=redis, timeout=timeout, shards=shards)
 
     @classmethod
     def of(cls, space: Space) -> Self:
@@ -110,17 +112,19 @@ class Client:
 
     def events(self, id: str) -> list[Event]:
         """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""
-        return self.space.broker.run(pages.events(self.space.keys, id=spec.checked_id(id)))
+        return self.space.broker.run(pages.events(self.space.keys_of(spec.checked_id(id)), id=id))
 
     def about(self, id: str) -> About:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
-        return self._drive(lists.about(self.space.keys, id=id, server=lambda: self.space.server))
+        return self._drive(
+            lists.about(self.space.keys_of(spec.checked_id(id)), id=id, server=lambda: self.space.server)
+        )
 
     # -- dead letters ---------------------------------------------------------------------------
 
     def dead(self, *, page: int = 0) -> DeadPage:
         """A page of the dead letters with their exceptions, the newest first; page 0 is the newest."""
-        return self._drive(lists.dead(self.space.keys, page=page))
+        return self._drive(spread.dead(self.space.shards, page=page))
 
     def revive(self, id: str) -> RemoteTask[Any]:
         """Submit a dead letter as a new task that knows the old one; the old one stays as it is.
@@ -128,19 +132,20 @@ class Client:
         Raises `TaskNotFound` for an unknown id, `UsageError` for a task that did not fail or was revived before, `KeyTaken`
         when another live task has its key.
         """
-        return self.attach(self._drive(upkeep.revive(self.space.keys, id=id, server=lambda: self.space.server)))
+        keys = self.space.keys_of(spec.checked_id(id))
+        return self.attach(self._drive(upkeep.revive(keys, id=id, server=lambda: self.space.server)))
 
     def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:
         """Submit dead letters as new tasks; these in order, None for what is no dead letter (any more).
 
         One whose key another live task has stays a dead letter, and is None, too.
         """
-        new_ids = self._drive(upkeep.revive_many(self.space.keys, ids=list(ids)))
+        new_ids = self._drive(spread.revive_many(self.space.shards, ids=list(ids)))
         return [None if id is None else self.attach(id) for id in new_ids]
 
     def delete(self, ids: Iterable[str]) -> int:
         """Drop dead letters; how many there were. As results they still stay their `keep`."""
-        return self._drive(upkeep.delete(self.space.keys, ids=list(ids)))
+        return self._drive(spread.delete(self.space.shards, ids=list(ids)))
 
     # -- lists ----------------------------------------------------------------------------------
 
@@ -151,23 +156,23 @@ class Client:
         of each queue are listed. Delayed ones are `delayed()`; they stand here when no state is named. A page costs
         two round trips, one more when several queues or workers are asked for.
         """
-        return self._drive(lists.tasks(self.space.keys, state=lists.state_of(state), queue=queue, page=page))
+        return self._drive(spread.tasks(self.space.shards, state=lists.state_of(state), queue=queue, page=page))
 
     def delayed(self, *, queue: str | None = None, page: int = 0) -> Page:
         """A page of the delayed tasks, with the time each is `due`, the next one first."""
-        return self._drive(lists.delayed(self.space.keys, queue=queue, page=page))
+        return self._drive(spread.delayed(self.space.shards, queue=queue, page=page))
 
     def queues(self) -> dict[str, int]:
         """The queues that ever got a task, and how many are ready in each."""
-        return self._drive(lists.queues(self.space.keys))
+        return self._drive(spread.queues(self.space.shards))
 
     def known_queues(self) -> list[KnownQueue]:
         """The queues that ever got a task, are served or are paused, by name, with what is known of each."""
-        return self._drive(lists.known_queues(self.space.keys))
+        return self._drive(spread.known_queues(self.space.shards))
 
     def workers(self) -> list[KnownWorker]:
         """The worker processes that are known, those with the newest lease first."""
-        return self._drive(lists.workers(self.space.keys))
+        return self._drive(spread.workers(self.space.shards))
 
     def namespace(self) -> Namespace:
         """What all workers of the namespace agree on, and what time it is on the server."""
@@ -180,18 +185,18 @@ class Client:
 
         Tasks can be submitted meanwhile. Returns since when it is paused, in epoch seconds.
         """
-        return self.space.broker.run(ops.pause(self.space.keys, queue=spec.checked_name(queue, "queue")))
+        return self._drive(spread.pause(self.space.shards, queue=queue))
 
     def resume(self, queue: str) -> None:
         """Let a paused queue be claimed from again. One that is not paused stays as it is."""
-        self.space.broker.run(ops.resume(self.space.keys, queue=spec.checked_name(queue, "queue")))
+        self._drive(spread.resume(self.space.shards, queue=queue))
 
     def purge(self, queue: str, *, reason: str | None = None) -> int:
         """End as stopped what waits in a queue by now, and tell those who wait for it; how many tasks that were.
 
         Delayed tasks stay, and so does what runs.
         """
-        return self._drive(upkeep.purge(self.space.keys, queue=queue, reason=reason))
+        return self._drive(spread.purge(self.space.shards, queue=queue, reason=reason))
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         return self.space.broker.drive(steps)

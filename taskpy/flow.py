@@ -108,7 +108,8 @@ def together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
     while steps:
         asked = [(number, step) for number, step in steps.items() if isinstance(step, Op)]
         watched = [(number, step.channel) for number, step in steps.items() if isinstance(step, Watch)]
-        if len(asked) + len(watched) < len(steps):
+        bundled = [(number, step.ops) for number, step in steps.items() if isinstance(step, Together)]
+        if len(asked) + len(watched) + len(bundled) < len(steps):
             raise TypeError("flows that wait cannot run side by side")
         steps.clear()
         if watched:
@@ -120,7 +121,18 @@ def together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
             replies = yield Together([op for _, op in batch])
             for (number, _), reply in zip(batch, replies, strict=True):
                 go_on(number, reply)
+        if bundled:
+            found = iter((yield from _in_batches([op for _, ops in bundled for op in ops])))
+            for number, ops in bundled:
+                go_on(number, [next(found) for _ in ops])
     return [answers[number] for number in range(len(flows))]
+
+
+def _in_batches(ops: Sequence[Op[Any]]) -> Flow[list[Any]]:
+    answers: list[Any] = []
+    for first in range(0, len(ops), BATCH):
+        answers += yield Together(ops[first : first + BATCH])
+    return answers
 
 
 _first_to_wait = threading.Lock()

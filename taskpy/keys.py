@@ -1,22 +1,28 @@
 """Every key in Redis: its type, what it holds, who writes it and when it dies. The data model is written down here.
 
-All keys of a namespace share one hash tag, so that they live in one Cluster slot and a script may touch any of them.
+All keys of a namespace share one hash tag, so that they live in one Cluster slot and a script may touch any of them. A
+namespace that is cut into shards has a tag for each, and all of these keys in each; the first of them, `{namespace}`, then
+has `meta` only.
 Times inside Redis are milliseconds of Redis's own clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskpy import spec
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one namespace."""
+    """The keys of one namespace, or of one of its shards: their tags are `{namespace}` and, for shard 7, `{namespace#7}`."""
 
     namespace: str
+    shard: int | None = None
+    _prefix: str = field(init=False, repr=False, compare=False, default="")
 
     def __post_init__(self) -> None:
         spec.checked_name(self.namespace, "namespace")
+        tag = self.namespace if self.shard is None else f"{self.namespace}#{self.shard}"  # no name has a # in it
+        object.__setattr__(self, "_prefix", f"{{{tag}}}")
 
     # -- queues ---------------------------------------------------------------------------------
 
@@ -25,22 +31,22 @@ class Keys:
 
         May hold an id twice, or one that has ended: `start` drops what is not queued. Gone while empty.
         """
-        return f"{{{self.namespace}}}:q:{queue}"
+        return f"{self._prefix}:q:{queue}"
 
     def bell(self, queue: str) -> str:
         """LIST of at most one item, which idle workers BRPOP. Losing it costs one block time.
 
         The item is the id it was rung for, or nothing: a hint by which a worker may start the task as it claims it.
         """
-        return f"{{{self.namespace}}}:bell:{queue}"
+        return f"{self._prefix}:bell:{queue}"
 
     def queues(self) -> str:
         """SET of the names of all queues that ever got a task. Written by `submit`; stays."""
-        return f"{{{self.namespace}}}:queues"
+        return f"{self._prefix}:queues"
 
     def paused(self) -> str:
         """HASH of queue -> when it was paused, in ms: nothing is claimed from it until it is resumed. Gone while empty."""
-        return f"{{{self.namespace}}}:paused"
+        return f"{self._prefix}:paused"
 
     def later(self) -> str:
         """ZSET of delayed ids by the time they are due: delay, retry, pause after a lost worker.
@@ -48,18 +54,18 @@ class Keys:
         Also a CHANNEL: when a task becomes the first one due, its delay in ms is published here, so that sleeping
         promoters wake.
         """
-        return f"{{{self.namespace}}}:later"
+        return f"{self._prefix}:later"
 
     def recent(self, queue: str) -> str:
         """LIST of the ids that ended last, newest first, capped. Outlives the tasks it names."""
-        return f"{{{self.namespace}}}:recent:{queue}"
+        return f"{self._prefix}:recent:{queue}"
 
     def dead(self) -> str:
         """ZSET of the dead letters: failed ids by the time they ended.
 
         Written where a task fails; `revive` and `forget` remove. `due` names what is too old or too many.
         """
-        return f"{{{self.namespace}}}:dead"
+        return f"{self._prefix}:dead"
 
     # -- keys of tasks --------------------------------------------------------------------------
 
@@ -69,7 +75,7 @@ class Keys:
 
         Written by `submit_keyed` and `revive`; whoever ends a task takes it out. Gone while empty.
         """
-        return f"{{{self.namespace}}}:keyed"
+        return f"{self._prefix}:keyed"
 
     def answer(self, id: str) -> str:
         """STRING of how the submission of this id was answered when its key was another task's; expires after 10 min.
@@ -100,7 +106,7 @@ class Keys:
         `seen` (an answer), `report` (progress, or lines), or the final state, followed by a blank and the value when
         that is short.
         """
-        return f"{{{self.namespace}}}:t:{id}"
+        return f"{self._prefix}:t:{id}"
 
     def inbox(self, id: str) -> str:
         """LIST of the messages to a task, from the first on that it has not acknowledged; deleted at its end."""
@@ -118,14 +124,14 @@ class Keys:
 
     def lease(self) -> str:
         """ZSET of worker ids by the end of their lease; 0 means declared lost, for good."""
-        return f"{{{self.namespace}}}:lease"
+        return f"{self._prefix}:lease"
 
     def held(self, wid: str) -> str:
         """HASH of task id -> token of the claim; field `#` is the number of the last claim.
 
         Lives from `join` until `lose` finds it empty; while it exists, the worker is in `lease`.
         """
-        return f"{{{self.namespace}}}:held:{wid}"
+        return f"{self._prefix}:held:{wid}"
 
     def worker(self, wid: str) -> str:
         """STRING of what a worker says of itself, for people; then a gravestone `dead`. Both expire.
@@ -134,10 +140,14 @@ class Keys:
         is short, ` stop` and the wish when it is to stop, or ` seen` and the number of a question when somebody wants to know what it has taken;
         `received` counts all messages ever sent to the task.
         """
-        return f"{{{self.namespace}}}:w:{wid}"
+        return f"{self._prefix}:w:{wid}"
 
     # -- the namespace --------------------------------------------------------------------------
 
     def meta(self) -> str:
-        """HASH: `version` and `lease` that all workers agree on; `swept` and `hold`, the guard against outages."""
-        return f"{{{self.namespace}}}:meta"
+        """HASH: `version` and `lease` that all workers agree on; `swept` and `hold`, the guard against outages.
+
+        And `shards`, into how many the namespace is cut. What all agree on stands in the `meta` of the namespace, the
+        guard in that of each shard.
+        """
+        return f"{self._prefix}:meta"

@@ -13,10 +13,11 @@ from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
 from taskpy.line import FULL, Full, Mail, Reported, Status
-from taskpy.listed import Event, Worker
+from taskpy.listed import Event, Namespace, Worker
 from taskpy.nudge import Nudge
 from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders
+from taskpy.shards import shard_in
 from taskpy.spec import State, StopReason, TaskSpec, Wish
 
 logger = logging.getLogger("taskpy.remote")
@@ -61,6 +62,11 @@ class RedisLine:
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
         self.joined = False  # whether its key was another task's, so that this is the line to that one
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of the shard that the task is in."""
+        return self._keys
 
     @property
     def queue(self) -> str | None:
@@ -125,7 +131,20 @@ class RedisLine:
         workers: list[Worker | None] = yield pages.workers(self._keys, wids=[wid for wid, _ in leases])
         if not any(worker and not worker.lost and queue in WorkerInfo.load(worker.info).queues for worker in workers):
             self._warned = True
-            logger.warning("no worker serves the queue: queue=%s server=%s task=%s", queue, self._server(), self.id)
+            logger.warning(
+                "no worker serves the queue%s: queue=%s server=%s task=%s",
+                (yield from self._whereabouts()),
+                queue,
+                self._server(),
+                self.id,
+            )
+
+    def _whereabouts(self) -> flow.Flow[str]:
+        """What may be wrong about where this process looks, in a namespace with shards."""
+        if self._keys.shard is not None:
+            return f" in shard {self._keys.shard}"
+        found: Namespace = yield pages.namespace(self._keys)
+        return "" if found.shards == 1 else f", for the namespace has {found.shards} shards (set TASKPY_SHARDS)"
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -157,7 +176,7 @@ class RedisLine:
             self.submitted()
             return
         if placed.word not in ("joined", "sent"):
-            self.id = spec.new_id()  # Redis remembers the other one as refused; this one can be started
+            self.id = spec.new_id(self.keys.shard)  # Redis remembers the other one as refused; this one can be started
             raise keyed.refusal(placed, key)
         self.id, self.joined = placed.id, True
         self._task = self._packed = self._queue = self._local = None
@@ -348,8 +367,11 @@ class RedisLine:
 
 def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
     """The error for an id that Redis does not know, which says where it was looked for."""
+    hint = ""
+    if keys.shard is None and shard_in(id) is not None:
+        hint = "; where it is one of a namespace with shards, say how many there are: TASKPY_SHARDS"
     return errors.TaskNotFound(
-        f"no task {id} in namespace {keys.namespace!r} on {server}: it never existed, or its result has expired"
+        f"no task {id} in namespace {keys.namespace!r} on {server}: it never existed, or its result has expired{hint}"
     )
 
 

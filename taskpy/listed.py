@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from taskpy.answers import seconds, text
+from taskpy.answers import seconds, shard_count, text
 from taskpy.spec import Follows, State
 
 
@@ -172,17 +172,22 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """What stands in the namespace, None before its first worker, and what time it is on its server (epoch seconds)."""
+    """What stands in the namespace, None before its first worker, and what time it is on its server (epoch seconds).
+
+    `shards` is into how many it is cut.
+    """
 
     version: int | None
     lease: float | None
     clock: float
+    shards: int = 1
 
     @classmethod
     def of(cls, reply: Any) -> Self:
         """Read the reply of `namespace`."""
-        (version, lease), now = reply
-        return cls(None if version is None else int(version), seconds(lease), now / 1000)
+        (version, lease, shards), now = reply
+        known = None if version is None else int(version)
+        return cls(known, seconds(lease), now / 1000, shard_count(shards or 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,40 +139,40 @@ class _Index:
         return (state is not None and self.state is None) or (queue is not None and self.queue is None)
 
 
-def tasks(keys: Keys, *, state: State | None, queue: str | None, page: int) -> flow.Flow[Page]:
+def tasks(keys: Keys, *, state: State | None, queue: str | None, page: int, size: int = PAGE) -> flow.Flow[Page]:
     """A page of the tasks in a state and in a queue, newest first; None: in any."""
-    _check_page(page)
+    check_page(page)
     indexes = yield from _indexes(keys, state, queue)
     if len(indexes) == 1 and not indexes[0].is_mixed(state, queue):
-        ids = yield indexes[0].read(page * PAGE, PAGE + 1)
-        outlines = yield from _outlines(keys, _ids(ids[:PAGE]), state)
+        ids = yield indexes[0].read(page * size, size + 1)
+        outlines = yield from _outlines(keys, _ids(ids[:size]), state)
         if state is State.RUNNING:  # they are listed by worker
-            outlines.sort(key=_moved, reverse=True)
-        return Page(outlines, more=len(ids) > PAGE)
-    return (yield from _merged(keys, indexes, state, queue, page))
+            outlines.sort(key=moved, reverse=True)
+        return Page(outlines, more=len(ids) > size)
+    return (yield from _merged(keys, indexes, state, queue, page=page, size=size))
 
 
-def delayed(keys: Keys, *, queue: str | None, page: int) -> flow.Flow[Page]:
+def delayed(keys: Keys, *, queue: str | None, page: int, size: int = PAGE) -> flow.Flow[Page]:
     """A page of the delayed tasks of a queue, those that are due next first; None: of any."""
-    _check_page(page)
+    check_page(page)
     index = _delayed(keys)
     if queue is None:
-        found = yield index.read(page * PAGE, PAGE + 1)
-        outlines = yield from _outlines(keys, _ids(found[:PAGE]), State.QUEUED)
-        return Page(_with_due(outlines, found), more=len(found) > PAGE)
+        found = yield index.read(page * size, size + 1)
+        outlines = yield from _outlines(keys, _ids(found[:size]), State.QUEUED)
+        return Page(_with_due(outlines, found), more=len(found) > size)
     found = yield index.read(0, index.limit)
-    end = (page + 1) * PAGE
+    end = (page + 1) * size
     outlines = []
     for op in _searches(keys, _ids(found), State.QUEUED, queue, end + 1):
         outlines += yield op
         if len(outlines) > end:
             break
-    return Page(_with_due(outlines[page * PAGE : end], found), more=len(outlines) > end)
+    return Page(_with_due(outlines[page * size : end], found), more=len(outlines) > end)
 
 
 def dead(keys: Keys, *, page: int) -> flow.Flow[DeadPage]:
     """A page of the dead letters, the one that failed last first."""
-    _check_page(page)
+    check_page(page)
     asked: list[Op[Any]] = [pages.dead(keys, start=page * PAGE, count=PAGE + 1), pages.dead_count(keys)]
     found, total = yield flow.Together(asked)
     ids = _ids(found[:PAGE])
@@ -182,7 +182,8 @@ def dead(keys: Keys, *, page: int) -> flow.Flow[DeadPage]:
     return DeadPage(letters, ids=ids, more=len(found) > PAGE, total=total)
 
 
-def _check_page(page: int) -> None:
+def check_page(page: int) -> None:
+    """Raise `BadArguments` for what is no page."""
     if page < 0:
         raise errors.BadArguments(f"pages are counted from 0, not {page}")
 
@@ -219,17 +220,19 @@ def _delayed(keys: Keys) -> _Index:
     return _Index(lambda s, n: pages.delayed(keys, start=s, count=n), State.QUEUED, None, 10 * SEARCHED)
 
 
-def _merged(keys: Keys, indexes: list[_Index], state: State | None, queue: str | None, page: int) -> flow.Flow[Page]:
+def _merged(
+    keys: Keys, indexes: list[_Index], state: State | None, queue: str | None, *, page: int, size: int
+) -> flow.Flow[Page]:
     """A page of several indexes: as many of each as if it were the only one, then the newest of all."""
-    end = (page + 1) * PAGE
+    end = (page + 1) * size
     counts = [index.limit if index.is_mixed(state, queue) else end + 1 for index in indexes]
     found = yield flow.Together([index.read(0, count) for index, count in zip(indexes, counts, strict=True)])
     searches = [op for ids in found for op in _searches(keys, _ids(ids), state, queue, end + 1)]
     rows = yield flow.Together(searches)
     outlines = {one.id: one for row in rows for one in row}
-    newest = sorted(_with_due(outlines.values(), *found), key=_moved, reverse=True)
+    newest = sorted(_with_due(outlines.values(), *found), key=moved, reverse=True)
     full = any(len(ids) > end for ids, index in zip(found, indexes, strict=True) if not index.is_mixed(state, queue))
-    return Page(newest[page * PAGE : end], more=full or len(newest) > end)
+    return Page(newest[page * size : end], more=full or len(newest) > end)
 
 
 def _searches(
@@ -254,7 +257,8 @@ def _with_due(outlines: Iterable[Outline], *found: Sequence[Any]) -> list[Outlin
     return [replace(one, due=due.get(one.id)) if one.state is State.QUEUED else one for one in outlines]
 
 
-def _moved(outline: Outline) -> float:
+def moved(outline: Outline) -> float:
+    """When a task moved last, as far as its outline says (epoch seconds)."""
     return outline.ended or outline.started or outline.submitted or 0.0
 
 

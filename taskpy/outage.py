@@ -29,6 +29,9 @@ _PASSING = (
     "BUSY ",
 )
 
+#: The same, and slots on their way, where a Cluster's client has taken the word away from the text.
+_PASSING_IN_A_CLUSTER = (redis.exceptions.ClusterError, redis.exceptions.TryAgainError, redis.exceptions.AskError)
+
 #: What a call to redis-py may raise; that of a Cluster which cannot be reached is no RedisError.
 FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
 
@@ -40,6 +43,8 @@ def is_passing(error: Exception) -> bool:
     if isinstance(error, redis.exceptions.RedisClusterException | redis.ConnectionError | redis.TimeoutError | OSError):
         return True
     if isinstance(error, redis.exceptions.NoScriptError):  # forgotten again, between the load and the call
+        return True
+    if isinstance(error, _PASSING_IN_A_CLUSTER):
         return True
     return isinstance(error, redis.ResponseError) and str(error).startswith(_PASSING)
 

@@ -75,7 +75,9 @@ class RemoteTask(Handle[R]):
     @overload
     def __init__(self, func: "Callable[[Task[Any]], R]", /, *args: Any, **kwargs: Any) -> None: ...
     def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
-        self._open(space.default(), spec.new_id(), spec_of(func, args, kwargs, Options(), MISSING))
+        here = space.default()
+        task = spec_of(func, args, kwargs, Options(), MISSING)
+        self._open(here, here.shards.new_id(task.options.key), task)
 
     @classmethod
     def linked(cls, prev: Any, func: Any, /, *args: Any, **kwargs: Any) -> "RemoteTask[Any]":
@@ -104,15 +106,15 @@ class RemoteTask(Handle[R]):
         return RemoteOptions(client, Options.of(options))
 
     @classmethod
-    def _made(cls, space: Space, task: TaskSpec) -> Self:
+    def _made(cls, space: Space, id: str, task: TaskSpec) -> Self:
         handle = cls.__new__(cls)
-        handle._open(space, spec.new_id(), task)  # noqa: SLF001 - our own
+        handle._open(space, id, task)  # noqa: SLF001 - our own
         return handle
 
     def _open(self, space: Space, id: str, task: TaskSpec | None) -> None:
         self._space = space
         self._task = task
-        self._redis_line = RedisLine(space.keys, id, space.senders, server=lambda: space.server, task=task)
+        self._redis_line = RedisLine(space.keys_of(id), id, space.senders, server=lambda: space.server, task=task)
         super().__init__(id, self._redis_line, attached=task is None)
 
     def start(self) -> None:
@@ -171,7 +173,7 @@ class RemoteTask(Handle[R]):
 
         Raises `TaskNotFound` when there is no such task (any more), also before `start()`.
         """
-        found = self._space.broker.run(pages.look(self._space.keys, id=self.id))
+        found = self._space.broker.run(pages.look(self._redis_line.keys, id=self.id))
         if found is None:
             raise errors.TaskNotFound
         return found
@@ -222,7 +224,7 @@ class Submission(Generic[P, R]):
 
     def task(self, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
         """Make a task, not started yet."""
-        return RemoteTask._made(space_of(self.client), self._spec(args, kwargs, self.given))  # noqa: SLF001
+        return self._made(self._spec(args, kwargs, self.given))
 
     def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> RemoteTask[R]:
         """Make a task and start it."""
@@ -240,7 +242,7 @@ class Submission(Generic[P, R]):
         The arguments are those of the task, for when it is started. The inbox is that of `to`. Raises `Full` when there
         is no room, `BadArguments` without a `key`.
         """
-        made = RemoteTask._made(space_of(self.client), self._spec(args, kwargs, sending(self.given)))  # noqa: SLF001
+        made = self._made(self._spec(args, kwargs, sending(self.given)))
         made.send(message, to=self.inbox)
         made.start()
         return made
@@ -251,9 +253,15 @@ class Submission(Generic[P, R]):
         Raises `SubmitUncertain` when Redis does not answer in time; its id is the first one that is uncertain.
         """
         space = space_of(self.client)
-        made = [RemoteTask._made(space, self._spec(args, kwargs, self.given)) for args, kwargs in inputs]  # noqa: SLF001
+        specs = [self._spec(args, kwargs, self.given) for args, kwargs in inputs]
+        ids = space.shards.new_ids(len(specs))
+        made = [RemoteTask._made(space, id, task) for id, task in zip(ids, specs, strict=True)]  # noqa: SLF001
         space.submit_many([task._redis_line for task in made])  # noqa: SLF001
         return made
+
+    def _made(self, task: TaskSpec) -> RemoteTask[R]:
+        space = space_of(self.client)
+        return RemoteTask._made(space, space.shards.new_id(task.options.key), task)  # noqa: SLF001
 
     def _spec(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Options) -> TaskSpec:
         return spec_of(self.func, args, kwargs, options, self.prev)
@@ -271,7 +279,7 @@ def attached(space: Space, id: str | None, key: str | None) -> RemoteTask[Any]:
     if (id is None) == (key is None):
         raise errors.BadArguments("attach to an id, or to a key=: one of them")
     if key is not None:
-        id = space.broker.drive(keyed.found(space.keys, key=key, server=lambda: space.server))
+        id = space.broker.drive(keyed.found(space.shards.of_key(key), key=key, server=lambda: space.server))
     handle = RemoteTask.__new__(RemoteTask)
     handle._open(space, spec.checked_id(id or ""), None)  # noqa: SLF001 - our own
     return handle

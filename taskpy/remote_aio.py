@@ -28,7 +28,7 @@ class RemoteTask(Generic[R]):
     def __init__(self, client: "Client", id: str, task: TaskSpec | None) -> None:
         self.id = id
         self._client = client
-        self._line = RedisLine(client.keys, id, client.senders, server=lambda: client.server, task=task)
+        self._line = RedisLine(client.keys_of(id), id, client.senders, server=lambda: client.server, task=task)
         self._flows = OutsideFlows(self._line, attached=task is None)
         self._task = task
         self._status = Status(State.NEW if task is not None else State.QUEUED)
@@ -160,7 +160,7 @@ class RemoteTask(Generic[R]):
 
     async def snapshot(self) -> Snapshot:
         """Read all that Redis knows of the task but its messages; `TaskNotFound` when there is no such task (any more)."""
-        found = await self._client.broker.run(pages.look(self._client.keys, id=self.id))
+        found = await self._client.broker.run(pages.look(self._line.keys, id=self.id))
         if found is None:
             raise errors.TaskNotFound
         self._task = self._task or codec.load_spec(found.spec)

@@ -22,7 +22,7 @@ class Settings:
     """Where Redis is, where a local server keeps its data, and how to write to a terminal.
 
     `url` comes from TASKPY_REDIS_URL, else REDIS_URL (`url_from` says which); `namespace` from TASKPY_NAMESPACE;
-    `home` from TASKPY_HOME; `server` (a redis-server or valkey-server to use) from TASKPY_REDIS_SERVER; `embedded`
+    `shards`, into how many it is cut, from TASKPY_SHARDS; `home` from TASKPY_HOME; `server` (a redis-server or valkey-server to use) from TASKPY_REDIS_SERVER; `embedded`
     from TASKPY_EMBEDDED; `grace`, the seconds a local server outlives its last user, from TASKPY_EMBEDDED_GRACE.
     `colours`: NO_COLOR is not set, so that a terminal may get some; `dumb`: it cannot move its cursor (TERM). `notify_socket`: where systemd wants to hear of a
     worker (NOTIFY_SOCKET).
@@ -31,6 +31,7 @@ class Settings:
     url: str | None = None
     url_from: str | None = None
     namespace: str = "taskpy"
+    shards: int | None = None
     home: Path
     server: str | None = None
     embedded: bool = True
@@ -48,6 +49,7 @@ class Settings:
             url=env[url_from] if url_from else None,
             url_from=url_from,
             namespace=env.get("TASKPY_NAMESPACE") or "taskpy",
+            shards=_count(env, "TASKPY_SHARDS"),
             home=Path(env["TASKPY_HOME"]) if env.get("TASKPY_HOME") else _state_folder(env) / "taskpy",
             server=env.get("TASKPY_REDIS_SERVER") or None,
             embedded=_flag(env, "TASKPY_EMBEDDED", default=True),
@@ -86,6 +88,15 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text.lower() in _ON:
         return True
     raise errors.BadArguments(f"{name} must be 0 or 1, not {text!r}")
+
+
+def _count(env: Mapping[str, str], name: str) -> int | None:
+    text = env.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise errors.BadArguments(f"{name} must be a whole number of at least 1, not {text!r}")
+    return int(text)
 
 
 def _seconds(env: Mapping[str, str], name: str, *, default: float) -> float:

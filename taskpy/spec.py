@@ -249,9 +249,10 @@ class TaskSpec:
         return self.options.queue or DEFAULT_QUEUE
 
 
-def new_id() -> str:
-    """A fresh task id: 24 hexadecimal digits, never seen before."""
-    return os.urandom(12).hex()
+def new_id(shard: int | None = None) -> str:
+    """A fresh task id: 24 hexadecimal digits, never seen before; behind the number of the shard, where there is one."""
+    digits = os.urandom(12).hex()
+    return digits if shard is None else f"{shard}-{digits}"
 
 
 def checked_id(id: str) -> str:

@@ -5,6 +5,7 @@ everybody is nudged once.
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -171,7 +172,8 @@ class Subscriber:
                 self._drop()
                 pubsub = self._connect()
                 try:
-                    pubsub.subscribe(*self._channels)
+                    # A Cluster's client chooses the node by the first channel: the next time it may be one that lives.
+                    pubsub.subscribe(*random.sample(list(self._channels), len(self._channels)))
                 except BaseException:
                     pubsub.close()
                     raise

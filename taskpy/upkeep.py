@@ -45,7 +45,7 @@ def revive_many(keys: Keys, *, ids: Sequence[str]) -> flow.Flow[list[str | None]
 
 def _revived(keys: Keys, ids: Sequence[str], holder: str = "") -> flow.Flow[list[tuple[str, str]]]:
     queues = yield flow.Together([ops.locate(keys, id=id) for id in ids])
-    new_ids = [spec.new_id() for _ in ids]
+    new_ids = [spec.new_id(keys.shard) for _ in ids]
     asked = zip(ids, new_ids, queues, strict=True)
     # For an id that is not there any queue will do: the script answers before it touches one.
     answers = yield flow.Together(

@@ -1,6 +1,6 @@
 """What is measured, one file a subject; `ALL` has every scenario by its name, in the order in which they run."""
 
-from benchmarks.scenarios import enqueue, growth, idle, raw, steering, working
+from benchmarks.scenarios import enqueue, growth, idle, raw, shards, steering, working
 from benchmarks.scenarios.scenario import Scenario
 
 ALL: dict[str, Scenario] = {
@@ -12,5 +12,6 @@ ALL: dict[str, Scenario] = {
         *steering.SCENARIOS,
         *idle.SCENARIOS,
         *growth.SCENARIOS,
+        *shards.SCENARIOS,
     )
 }

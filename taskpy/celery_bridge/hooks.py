@@ -54,7 +54,7 @@ def _task_revoked(sender: Any, request: Any, terminated: bool, expired: bool, **
 def _conclude(id: str, error: BaseException | None, *, reason: str) -> None:
     """End a task whose process is gone, or never had it: by this error, without one as stopped."""
     with contextlib.closing(space.default().with_patience(BRIEF_SECONDS, connections=1)) as here:
-        run, keys = here.broker.run, here.keys
+        run, keys = here.broker.run, here.whole("the bridge to Celery")
         run(ops.purge(keys, queue=QUEUE, ids=[id], reason=reason))
         if error is None:
             run(ops.stop(keys, id=id, queue=QUEUE, reason=reason))

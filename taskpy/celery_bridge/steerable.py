@@ -78,7 +78,8 @@ class Steerable(Task):  # type: ignore[misc]  # celery has no types
         if self.app.conf.task_always_eager:
             return super().apply_async(args, kwargs, task_id, *more, **options)
         id = spec.checked_id(task_id or uuid())
-        run, keys = space.default().broker.run, space.default().keys
+        here = space.default()
+        run, keys = here.broker.run, here.whole("the bridge to Celery")
         known = run(deliveries.submission(keys, id, self.name, args, kwargs, wait=deliveries.wait_of(options)))
         if State(known).done:
             raise errors.AlreadyStarted(f"task {id} has {known}; publish it under another task_id")

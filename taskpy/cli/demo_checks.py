@@ -56,8 +56,8 @@ class Checks:
     def ended_once(self) -> Check:
         """Redis lists every end of a task; each is there once."""
         space = self._client.space
-        listed = space.broker.run(pages.recent(space.keys, queue=DEFAULT_QUEUE, start=0, count=RECENT))
-        ends = Counter(listed)
+        asked = [pages.recent(keys, queue=DEFAULT_QUEUE, start=0, count=RECENT) for keys in space.shards.keys]
+        ends = Counter(id for listed in space.broker.run_many(asked) for id in listed)
         twice = sum(ends[task.id] != 1 for task in self._tasks.values())
         text = f"{twice} of {len(self._tasks)} tasks: each has ended exactly once"
         return Check("twice", f"{twice} tasks did not end exactly once" if twice else text, not twice)

@@ -19,8 +19,11 @@ class Target:
     def client(self, *, timeout: float = 10.0) -> "Client":
         """A client there, which connects at its first use; `timeout` is how long it looks for Redis, in seconds."""
         from taskpy.client import Client
+        from taskpy.settings import Settings
+        from taskpy.space import ASK, Space
 
-        return Client(self.url, namespace=self.namespace, timeout=timeout)
+        shards = Settings.from_env().shards or ASK
+        return Client.of(Space(self.url, namespace=self.namespace, timeout=timeout, shards=shards))
 
 
 def checked_url(_ctx: click.Context, _param: click.Parameter, url: str | None) -> str | None:

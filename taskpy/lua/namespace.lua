@@ -1,7 +1,7 @@
--- what all workers of a namespace agree on, and what time it is there; reads only
+-- what all of a namespace agree on, and what time it is there; reads only
 -- KEYS: meta
 -- ARGV: none
--- returns: {{version or nil, lease ms or nil}, ms}
+-- returns: {{version or nil, lease ms or nil, shards or nil}, ms}
 -- needs: now
 local meta = KEYS[1]
-return { redis.call('HMGET', meta, 'version', 'lease'), now() }
+return { redis.call('HMGET', meta, 'version', 'lease', 'shards'), now() }

@@ -20,6 +20,7 @@ from taskpy.ops.op import scripted as scripted
 from taskpy.ops.op import token_of as token_of
 from taskpy.ops.outside import VERSION as VERSION
 from taskpy.ops.outside import agree as agree
+from taskpy.ops.outside import divide as divide
 from taskpy.ops.outside import inquire as inquire
 from taskpy.ops.outside import locate as locate
 from taskpy.ops.outside import pause as pause

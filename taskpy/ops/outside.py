@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Mail, Receipt, Reported, Standing, text, texts
+from taskpy.answers import Agreement, Mail, Receipt, Reported, Standing, shard_count, text, texts
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys
 from taskpy.spec import Follows
@@ -21,6 +21,14 @@ _REASON_LENGTH = 500
 def agree(keys: Keys, *, version: int, lease: float) -> Op[Agreement]:
     """Write the version and the lease (seconds) of the namespace unless they stand there; answers what stands there."""
     return scripted("agree", [keys.meta()], [version, ms(lease)], Agreement.of)
+
+
+def divide(keys: Keys, *, shards: int) -> Op[int]:
+    """Write into how many shards the namespace is cut unless that is decided; answers what stands there.
+
+    A namespace that has tasks or workers already is not cut: 1.
+    """
+    return scripted("divide", [keys.meta(), keys.queues()], [shards], shard_count)
 
 
 # -- a task comes in ----------------------------------------------------------------------------

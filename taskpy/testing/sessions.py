@@ -140,7 +140,7 @@ def session(*, worker: bool = False, concurrency: int | None = None, namespace: 
     `concurrency` tasks run at once: one in a drain, 10 on a worker. `namespace` is the environment's otherwise.
     """
     url = f"memory://session-{spec.new_id()}"
-    variables = {"TASKPY_REDIS_URL": url} | ({"TASKPY_NAMESPACE": namespace} if namespace else {})
+    variables = {"TASKPY_REDIS_URL": url, "TASKPY_SHARDS": "1"} | ({"TASKPY_NAMESPACE": namespace} if namespace else {})
     with contextlib.ExitStack() as stack:
         stack.enter_context(settings.meanwhile(**variables))
         stack.callback(memory.set_ahead, memory.ahead())

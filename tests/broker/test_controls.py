@@ -68,6 +68,12 @@ CONTROLS = {
         "  if false then\n",
         keyed.test_it_is_refused_while_another_has_the_key,
     ),
+    "a namespace that has tasks is cut": (
+        "divide",
+        "or redis.call('EXISTS', queues) == 1",
+        "",
+        submits.test_a_namespace_that_has_tasks_is_not_cut,
+    ),
     "no fence": (
         "settle",
         "state == 'running' and current == token then",

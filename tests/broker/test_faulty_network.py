@@ -53,6 +53,7 @@ def ripe(rig):
 OF_ANOTHER = {"queue": "keyed", "key": "k", "known": Holders(("k1",)), "queues": ["keyed"]}
 #: One life of a few tasks, in which every verb of clients and workers has something to do.
 STEPS = [
+    ("divide", {"shards": 1}),
     ("agree", {"version": 1, "lease": 15.0}),
     ("submit", {"id": "a", "messages": [b"first"]}),
     ("submit", {"id": "b"}),

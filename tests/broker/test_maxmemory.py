@@ -53,6 +53,7 @@ def test_a_whole_life_goes_on(real_rig):
     rig.raw.delete(rig.keys.bell("q"))
 
     with full(rig):
+        assert rig.divide(shards=1) == 1
         assert rig.agree(version=1, lease=15.0).version == 1
         assert rig.join(info=b"info") is True
         assert rig.renew(info=b"more") is True

@@ -255,6 +255,26 @@ def test_the_first_to_come_decides_what_all_agree_on(rig):
     assert rig.agree(version=2, lease=15.0) == Agreement(1, 1.5)
 
 
+def test_the_first_to_come_decides_how_many_shards_there_are(rig):
+    assert rig.twice("divide", shards=16) == (16, 16)
+    assert rig.divide(shards=8) == 16
+    assert rig.agree(version=1, lease=1.5) == Agreement(1, 1.5)
+    assert rig.namespace().shards == 16
+    rig.submit()
+    assert rig.divide(shards=1) == 16
+
+
+def test_a_namespace_that_has_tasks_is_not_cut(rig):
+    rig.submit()
+    assert rig.divide(shards=16) == 1
+    assert rig.divide(shards=16) == 1
+
+
+def test_a_namespace_that_had_a_worker_is_not_cut(rig):
+    rig.agree(version=1, lease=1.5)
+    assert rig.divide(shards=16) == 1
+
+
 def test_locate(rig):
     assert rig.locate() is None
     rig.submit(queue="other")

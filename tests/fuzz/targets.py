@@ -127,12 +127,13 @@ _ROWS = (
     (pages.outline(KEYS, ids=["a"]), lambda row: [row]),
     (pages.events(KEYS, id="a"), list),
     (pages.workers(KEYS, wids=["w"]), lambda row: [row]),
-    (pages.namespace(KEYS), lambda row: [row[:2], row[-1]]),
+    (pages.namespace(KEYS), lambda row: [row[:3], row[-1]]),
     (pages.paused(KEYS), list),
     (pages.queue_sizes(KEYS, queues=["q"]), list),
     (pages.dead(KEYS, start=0, count=1), list),
     (ops.submit_keyed(KEYS, id="a", queue="q", name="n", spec=b"s", key="k", conflict="join"), lambda row: row[0]),
     (ops.holder(KEYS, key="k"), lambda row: row[0]),
+    (ops.divide(KEYS, shards=2), lambda row: row[0]),
 )
 
 

@@ -27,10 +27,12 @@ import steering_tasks
 import steering_tasks_async
 from places import SOON, Awaited, Loop, Made, Place, eventually
 from taskpy_worker.config import WorkerConfig
+from taskpy_worker.served import Served
 from taskpy_worker.worker import running_here
 
 import taskpy
-from taskpy import Client, ProcessTask, Task, aio
+from taskpy import Client, ProcessTask, Task, aio, ops
+from taskpy.info import WorkerInfo
 from taskpy.space import Space
 from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 
@@ -39,6 +41,7 @@ TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, s
 MODULES = [module.__name__ for module in TASKS]
 NAMESPACE = "library"
 MEMORY = "memory://library"
+CUT, SHARDS = "cut", 4
 LEASE = 6.0
 CONCURRENCY = 60
 
@@ -128,6 +131,34 @@ def fake_client() -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
+def shards_client() -> Iterator[Client]:
+    """A client of a namespace with shards on fakeredis, which a worker in threads of this process serves, all of it."""
+    config = WorkerConfig(url=MEMORY, namespace=CUT, concurrency=CONCURRENCY, block=0.5)
+    space = Space(MEMORY, namespace=CUT, timeout=None, shards=SHARDS)
+    space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=LEASE))
+    served = Served(config, shards=SHARDS)
+    info = WorkerInfo(queues=config.queues, concurrency=CONCURRENCY).dump()
+    for shard in range(SHARDS):
+        here = space.in_shard(shard, connections=8)
+        here.broker.run(ops.join(here.keys, wid="worker", lease=LEASE, info=info))
+        served.start(here, wid="worker", lease=LEASE, renews=True)
+    with Client(MEMORY, namespace=CUT, shards=SHARDS) as client:
+        yield client
+    served.close()
+    for worker in served.workers:
+        worker.space.close()
+    space.close()
+
+
+@pytest.fixture(scope="session")
+def aio_shards_client(shards_client: Client, loop: Loop) -> Iterator[aio.Client]:
+    """The twin of `shards_client`."""
+    client = aio.Client(MEMORY, namespace=CUT, shards=SHARDS)
+    yield client
+    loop.run(client.close())
+
+
+@pytest.fixture(scope="session")
 def loop() -> Iterator[Loop]:
     """The event loop of the outside of `taskpy.aio`."""
     loop = Loop()
@@ -169,11 +200,12 @@ def place_of(name: str, request: pytest.FixtureRequest) -> Place:
         return Place(name, Task)
     if "process" in parts:
         return Place(name, ProcessTask)
-    client = request.getfixturevalue("fake_client" if "fake" in parts else "real_client")
+    kind = next(kind for kind in ("fake", "real", "shards") if kind in parts)
+    client = request.getfixturevalue(f"{kind}_client")
     taskpy.set_default_client(client)
     if "aio" not in parts:
         return Place(name, Made(client), attach=client.attach)
-    twin = request.getfixturevalue("aio_fake_client" if "fake" in parts else "aio_real_client")
+    twin = request.getfixturevalue(f"aio_{kind}_client")
     loop = request.getfixturevalue("loop")
     return Place(name, Made(twin, lambda task: Awaited(loop, task)), attach=lambda id_: Awaited(loop, twin.attach(id_)))
 

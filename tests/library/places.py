@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import taskpy
-from taskpy import aio
+from taskpy import aio, spec
 from taskpy.errors import TaskEnded
 
 #: How long anything may take that should happen at once. Far more than needed, for machines that are busy.
@@ -19,9 +19,10 @@ SOON = 20.0
 #: What wakes in less than this was woken; who was not waits for the next look, after 5 seconds.
 WOKEN = 4.0
 
-#: Plain and `async def` functions, in every place; then the outside of `taskpy.aio`, on both kinds of server.
+#: Plain and `async def` functions, in every place; then the outside of `taskpy.aio`, on both kinds of server; and a
+#: namespace that is cut into shards, from both outsides.
 LOCAL = ["thread", "thread-async", "process", "process-async"]
-REMOTE = ["fake", "fake-async", "real", "real-async", "aio-fake-async", "aio-real"]
+REMOTE = ["fake", "fake-async", "real", "real-async", "aio-fake-async", "aio-real", "shards", "aio-shards-async"]
 THOROUGHLY = [*LOCAL, *REMOTE]
 #: All but coroutines in a child: a process takes longest, and what only the outside sees is the same for both.
 EVERYWHERE = [place for place in THOROUGHLY if place != "process-async"]
@@ -232,6 +233,10 @@ class Place:
         """Another handle of the task; remote only."""
         assert self._attach is not None
         return self._keep(self._attach(id))
+
+    def unknown_id(self) -> str:
+        """An id that no task here has."""
+        return spec.new_id(0 if "shards" in self.name else None)
 
     def clear(self) -> None:
         """Stop what still runs."""

@@ -181,7 +181,7 @@ def test_a_bad_id_is_an_error_at_once():
     ],
 )
 def test_an_unknown_id_shows_at_the_first_use(place, use):
-    handle = place.attach(spec.new_id())
+    handle = place.attach(place.unknown_id())
     with pytest.raises(errors.TaskNotFound) as raised:
         use(handle)
     assert isinstance(raised.value, LookupError)
@@ -193,7 +193,7 @@ def test_arguments_of_somebody_elses_task(place):
     other = place.attach(handle.id)
     assert (other.args, dict(other.kwargs), other.name) == ((1,), {"b": 2}, "contract_tasks.give_all")
     with pytest.raises(errors.TaskNotFound):
-        _ = place.attach(spec.new_id()).args
+        _ = place.attach(place.unknown_id()).args
 
 
 @pytest.mark.parametrize("place", ["aio-fake-async", "aio-real"], indirect=True)
@@ -205,7 +205,7 @@ def test_arguments_of_somebody_elses_task_for_asyncio(place):
     assert (other.args, dict(other.kwargs)) == ((1,), {"b": 2})
     assert other.task.name.endswith(".give_all")
     with pytest.raises(errors.TaskNotFound):
-        place.attach(spec.new_id()).snapshot()
+        place.attach(place.unknown_id()).snapshot()
 
 
 @workers

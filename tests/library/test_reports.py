@@ -196,7 +196,7 @@ def test_a_task_that_is_new_or_says_nothing_has_no_lines(place):
 def test_the_log_of_nobody(place):
     for use in (lambda task: list(task.logs()), lambda task: task.progress):
         with pytest.raises(errors.TaskNotFound):
-            use(taskpy.RemoteTask.attach("nobody"))
+            use(taskpy.RemoteTask.attach(place.unknown_id()))
 
 
 def test_what_a_child_said_before_it_was_killed_is_there():

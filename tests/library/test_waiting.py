@@ -10,7 +10,7 @@ import pytest
 from places import SOON, WOKEN, Awaited, eventually
 
 import taskpy
-from taskpy import Client, ProcessTask, Task, aio, errors, spec
+from taskpy import Client, ProcessTask, Task, aio, errors
 from taskpy.nudge import Nudge
 
 #: What no test waits for: it fails before.
@@ -197,7 +197,7 @@ workers = pytest.mark.parametrize("place", places.PLAIN_REMOTE, indirect=True)
 
 @remote
 def test_an_unknown_id_is_not_waited_for(place, waiter):
-    handle, unknown = place.started(tasks.give), place.attach(spec.new_id())
+    handle, unknown = place.started(tasks.give), place.attach(place.unknown_id())
 
     for timeout in (0, NEVER):
         with pytest.raises(errors.TaskNotFound, match=unknown.id):

@@ -19,6 +19,7 @@ RULES = {
     "a refused submission is not remembered": "submit_keyed stop a_late_copy",
     "one that waits for its turn keeps it after its end": "submit_keyed work stop",
     "a revival does not look at the key": "submit_keyed work settle revive",
+    "a namespace that has tasks is cut": "divide",
     "no fence": "submit settle a_worker_is_gone",
     "start does not look into held": "claim start giveback",
     "the claim number is not closed": "claim lose join",

@@ -72,6 +72,7 @@ class Known:
     """All that Redis knows."""
 
     def __init__(self) -> None:
+        self.shards: int | None = None
         self.tasks: dict[str, Task] = {}
         self.queues: dict[str, list[str]] = defaultdict(list)
         self.bells: set[str] = set()

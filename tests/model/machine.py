@@ -38,6 +38,10 @@ class ProtocolMachine(Caller):
             self.submit("low", 0.0, [b"m", b"n"], restarts)
         self.work(0, 1, ["low"])
 
+    @rule(shards=st.sampled_from([1, 16]))
+    def divide(self, shards: int) -> None:
+        self.call("divide", shards=shards)
+
     @rule(queue=queues, delay=delays, messages=bodies, restarts=st.integers(0, 2))
     def submit(self, queue: str, delay: float, messages: list[bytes], restarts: int) -> None:
         id = f"t{len(self.ids)}"

@@ -69,6 +69,8 @@ def world_of(rig: Any, now: int) -> World:
         elif kind == "w" and value == b"dead":
             world.graves.add(name)
     assert not leases, f"these have a lease and are not known: {leases}"
+    shards = found.get("meta", {}).get(b"shards")
+    world.shards = None if shards is None else int(shards)
     world.paused = {queue.decode() for queue in found.get("paused", {})}
     moment = time.time_ns() // 10**6 + STEP  # nothing is delayed for less, but what the tests put right themselves
     world.later = {id.decode(): "ripe" if score < moment else "waits" for id, score in found.get("later", [])}
@@ -86,6 +88,7 @@ def parts(world: World) -> dict[str, Any]:
         **{f"worker {wid}": worker for wid, worker in world.workers.items()},
         "queues": {queue: ids for queue, ids in world.queues.items() if ids},
         "recent": {queue: ids for queue, ids in world.recent.items() if ids},
+        "shards": world.shards,
         "bells": world.bells,
         "paused": world.paused,
         "later": world.later,

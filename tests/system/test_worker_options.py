@@ -369,6 +369,7 @@ VARIABLES = {
     "--processes": ("TASKPY_PROCESSES", "3", 3),
     "--url": ("TASKPY_REDIS_URL", NOWHERE, NOWHERE),
     "--namespace": ("TASKPY_NAMESPACE", "other", "other"),
+    "--shards": ("TASKPY_SERVE_SHARDS", "0,3-4", (0, 3, 4)),
     "--grace": ("TASKPY_GRACE", "1.5", 1.5),
     "--lease": ("TASKPY_LEASE", "2.5", 2.5),
     "--burst": ("TASKPY_BURST", "1", True),

@@ -63,9 +63,13 @@ class Node:
             lines += ['save ""']
         configuration = self.folder / "conf"
         configuration.write_text("\n".join(lines) + "\n")
-        command = [server_program(), str(configuration), *(["--sentinel"] if sentinel else [])]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self._command = [server_program(), str(configuration), *(["--sentinel"] if sentinel else [])]
+        self.start()
         self.client = redis.Redis(port=port, password=password, protocol=2, socket_timeout=10, decode_responses=True)
+
+    def start(self):
+        """Start it, or start it again with what it has stored."""
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def ready(self):
         """Wait until it answers."""
@@ -110,11 +114,11 @@ class Topology:
 
 
 class Cluster(Topology):
-    """Three nodes that own a third of the slots each."""
+    """Three nodes that own a third of the slots each, with these lines more in their configuration."""
 
-    def __init__(self):
+    def __init__(self, *more):
         super().__init__()
-        settings = "cluster-enabled yes", "cluster-node-timeout 5000", "cluster-announce-ip 127.0.0.1"
+        settings = "cluster-enabled yes", "cluster-node-timeout 5000", "cluster-announce-ip 127.0.0.1", *more
         self.nodes = [Node(port, *settings) for port in free_ports(3)]
         # One of them is enough: it knows the others.
         self.url = f"redis+cluster://:{ESCAPED}@127.0.0.1:{self.nodes[1].port}"
@@ -134,6 +138,12 @@ class Cluster(Topology):
     def keys(self):
         """All keys, by the node that has them."""
         return {node.port: set(node.client.scan_iter("*")) for node in self.nodes}
+
+    def node_of(self, key):
+        """The node that has this key."""
+        slot = self.nodes[0].client.execute_command("CLUSTER KEYSLOT", key)
+        [place] = [n for n in range(3) if SLOTS * n // 3 <= slot < SLOTS * (n + 1) // 3]
+        return self.nodes[place]
 
     def _is_whole(self, node):
         told = node.client.execute_command("CLUSTER INFO")

@@ -38,7 +38,7 @@ SAMPLE = {
     "spec": b"spec", "wid": "w", "wids": ["w", "v"], "number": 3, "count": 10, "start": 0, "lease": 15.0, "version": 1,
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
-    "restarts": 2, "question": 4, "key": "user:7", "conflict": "join", "taken": Taken(12, [15, 16, 20]),
+    "restarts": 2, "question": 4, "shards": 16, "key": "user:7", "conflict": "join", "taken": Taken(12, [15, 16, 20]),
 }  # fmt: skip
 
 
@@ -133,6 +133,7 @@ NOBODY = [None] * 20
     ("name", "reply", "answer"),
     [
         ("agree", [b"1", b"15000"], Agreement(1, 15.0)),
+        ("divide", 16, 16),
         ("submit", b"new", "new"),
         ("submit_keyed", b"new", Placed("new")),
         ("submit_keyed", b"joined b", Placed("joined", "b")),
@@ -257,8 +258,9 @@ NOBODY = [None] * 20
         ("due_at", None, None),
         ("due_at", b"1500", 1.5),
         ("due_at", 1500.0, 1.5),
-        ("namespace", [[None, None], 1500], Namespace(None, None, 1.5)),
-        ("namespace", [[b"1", b"15000"], 1500], Namespace(1, 15.0, 1.5)),
+        ("namespace", [[None, None, None], 1500], Namespace(None, None, 1.5)),
+        ("namespace", [[b"1", b"15000", None], 1500], Namespace(1, 15.0, 1.5)),
+        ("namespace", [[b"1", b"15000", b"16"], 1500], Namespace(1, 15.0, 1.5, shards=16)),
         ("queued", [b"a"], ["a"]),
         ("recent", [b"a"], ["a"]),
         ("delayed", [b"a", b"1500"], [("a", 1.5)]),

@@ -14,15 +14,16 @@ class Child:
 
     def __init__(self, pid):
         self.pid = pid
-        self.wid = None
+        self.wids = {}
         self.worth = True
         self.condemned = False
         self.ended = False
         self.said = []
         self.killed = []
 
-    def new_wid(self):
-        return f"w{self.pid}"
+    @property
+    def wid(self):
+        return self.wids.get(None)
 
     def worthy(self, lease):
         return self.worth
@@ -47,7 +48,7 @@ def keeper(rig, children):
 def introduced(rig, keeper, children):
     keeper.start()
     for child in children:
-        keeper.introduce(child, 3, lambda: None)
+        keeper.introduce(child, f"w{child.pid}", 3, lambda: None)
     assert keeper.flush(10)
 
 
@@ -58,10 +59,10 @@ def lease_of(rig, wid):
 def test_a_child_is_known_before_it_is_let_go(rig, keeper, children):
     ready = []
     keeper.start()
-    keeper.introduce(children[0], 3, lambda: ready.append(lease_of(rig, "w1")))
+    keeper.introduce(children[0], "w1", 3, lambda: ready.append(lease_of(rig, "w1")))
     assert keeper.flush(10)
 
-    assert children[0].said == [("go", "w1", LEASE)]
+    assert children[0].said == [("go", "w1", LEASE, None, 1, 1)]
     assert children[0].wid == "w1"
     assert ready[0] > 0
     [worker] = rig.client.workers()
@@ -135,7 +136,7 @@ def test_a_buried_child_is_forgotten_and_its_tasks_are_given_back(rig, keeper, c
     rig.run(ops.claim(rig.keys, wid="w1", number=1, count=1, queues=["default"]))
     rig.run(ops.start(rig.keys, wid="w1", number=1, ids=[task.id]))
 
-    keeper.bury("w1")
+    keeper.bury(children[0])
     assert keeper.flush(10)
 
     assert task.state == "queued"
@@ -144,9 +145,9 @@ def test_a_buried_child_is_forgotten_and_its_tasks_are_given_back(rig, keeper, c
 
 def test_a_failing_wish_does_not_end_the_care_for_the_others(rig, keeper, children, caplog):
     keeper.start()
-    keeper.introduce(children[0], 3, lambda: 1 / 0)
+    keeper.introduce(children[0], "w1", 3, lambda: 1 / 0)
 
-    keeper.introduce(children[1], 3, lambda: None)
+    keeper.introduce(children[1], "w2", 3, lambda: None)
 
     assert keeper.flush(10)
     assert "going on" in caplog.text

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 import taskpy
 from taskpy import address, errors, spec
 from taskpy.settings import Settings
+from taskpy.shards import MOST
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.liveness import Liveness, default_file, not_ready
@@ -18,6 +19,21 @@ from taskpy_worker.supervisor import Supervisor
 #: Exit codes: 2 is click's own for wrong usage.
 UNREACHABLE = 4
 UNHEALTHY = 5
+
+
+def read_shards(text: str) -> tuple[int, ...]:
+    """Read which shards to serve, as in `0,3,5-7`; none: all."""
+    if text.strip() == "all":
+        return ()
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise click.BadParameter(f"{part.strip()!r} is no shard, nor a range of them: all, or as in 0,3,5-7")
+        found.update(range(int(first), min(int(last or first), MOST) + 1))
+    if not found or max(found) >= MOST:
+        raise click.BadParameter(f"shards are numbered from 0 on, and there are at most {MOST}")
+    return tuple(sorted(found))
 
 
 @click.command(
@@ -47,6 +63,13 @@ UNHEALTHY = 5
     help="Where Redis is.  [default: TASKPY_REDIS_URL, REDIS_URL, else a local server]",
 )
 @click.option("--namespace", default=None, help="The namespace to serve.  [default: taskpy]")
+@click.option(
+    "--shards",
+    "serve_shards",
+    default="all",
+    callback=lambda _context, _option, text: read_shards(text),
+    help="Serve these shards of a namespace that is cut into some (TASKPY_SHARDS): all, or as in 0,3,5-7.",
+)
 @click.option("--grace", type=click.FloatRange(0), default=30.0, help="Seconds that running tasks get at a shutdown.")
 @click.option(
     "--lease",
@@ -105,7 +128,10 @@ def main(
     elif options["url"] and address.has_password(options["url"]):
         raise click.UsageError("a password on the command line shows in the process list; use TASKPY_REDIS_URL instead")
     try:
-        config = WorkerConfig(modules=modules, namespace=namespace or Settings.from_env().namespace, **options)
+        settings = Settings.from_env()
+        config = WorkerConfig(
+            modules=modules, namespace=namespace or settings.namespace, shards=settings.shards or 0, **options
+        )
         if ready:
             _tell(not_ready(config))
         if not modules:

@@ -1,6 +1,7 @@
 """A child process of the worker: runs user code, does the duties, and obeys its supervisor over a pipe.
 
-Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease), ("drain", grace), ("quit",).
+Frames, msgpack tuples. From the supervisor: ("config", config, sys.path), ("go", wid, lease, shard or None, all the shards
+that this child serves, shards of the namespace) for each of them, ("drain", grace), ("quit",).
 To it: ("ready", number of tasks), ("alive",) 6 times a lease, ("retiring", whether its burst is over) when it takes no more
 tasks, or ("failed", what, text) when the tasks cannot be imported or a start hook fails.
 """
@@ -21,7 +22,7 @@ from taskpy import errors, logs, on, script, space, wire
 from taskpy_worker import log
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.loading import load_tasks
-from taskpy_worker.worker import Worker
+from taskpy_worker.served import Served
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -42,7 +43,7 @@ class Child:
         self._pipe = pipe
         self._writing = threading.Lock()
         self._leaving = threading.Lock()
-        self._worker: Worker | None = None
+        self._served: Served | None = None
 
     def serve(self) -> None:
         """Prepare, then obey until the supervisor says it is over, or is gone."""
@@ -50,7 +51,9 @@ class Child:
         sys.path[:] = path
         config = WorkerConfig.load(packed)
         log.set_up(config.log_level, config.log_format)
-        self._space = space.Space(config.url, namespace=config.namespace, timeout=None, connections=COMMAND_CONNECTIONS)
+        self._space = space.Space(
+            config.url, namespace=config.namespace, timeout=None, connections=COMMAND_CONNECTIONS, shards=space.ASK
+        )
         space.set_default(self._space)  # a task that submits lands in the same place
         step = "cannot import the tasks"
         try:
@@ -66,37 +69,43 @@ class Child:
         self._say("ready", tasks)
         while True:
             match self._read():
-                case ("go", wid, lease):
-                    self._go(config, wid, lease)
+                case ("go", wid, lease, *where):
+                    self._go(config, wid, lease, where)
                 case ("drain", grace):
                     self._end(grace)
                 case ("quit",):
                     self._end(0.0)
 
-    def _go(self, config: WorkerConfig, wid: str, lease: float) -> None:
-        self._worker = Worker(config, self._space, wid=wid, lease=lease)
-        threading.Thread(target=self._show_life, args=(lease,), name="taskpy-alive", daemon=True).start()
-        arguments = (self._worker, config)
-        threading.Thread(target=self._retire, args=arguments, name="taskpy-retire", daemon=True).start()
-        self._worker.start()
+    def _go(self, config: WorkerConfig, wid: str, lease: float, where: list[int | None]) -> None:
+        shard, serves, shards = where[0], where[1] or 1, where[2] or 1
+        if self._served is None:
+            self._served = Served(config, shards=serves)
+            self._space.divide(shards, agreed=True)
+            threading.Thread(target=self._show_life, args=(lease,), name="taskpy-alive", daemon=True).start()
+            arguments = (self._served, config)
+            threading.Thread(target=self._retire, args=arguments, name="taskpy-retire", daemon=True).start()
+        here = self._space
+        if shard is not None:
+            here = here.in_shard(shard, connections=COMMAND_CONNECTIONS)
+        self._served.start(here, wid=wid, lease=lease)
 
-    def _retire(self, worker: Worker, config: WorkerConfig) -> None:
+    def _retire(self, served: Served, config: WorkerConfig) -> None:
         """End after the last task of a burst or of this child's share, or when it is spent; another takes its place."""
-        worker.await_finish()
-        spent = worker.executor.enforcer.spent
-        self._say("retiring", not (spent or worker.claimer.spent))
-        if spent:
+        served.await_finish()
+        overrun = served.overrun
+        self._say("retiring", not (overrun or served.spent))
+        if overrun:
             logger.warning("too many functions go on here whose tasks were stopped: this child is replaced")
-            worker.drain(config.grace)
-        worker.await_empty()
+            served.drain(config.grace)
+        served.await_empty()
         self._leave()
 
     def _end(self, grace: float) -> None:
         """Drain in a thread of its own, so that a second order is heard; the shorter grace wins by ending first."""
 
         def end() -> None:
-            if self._worker is not None:
-                self._worker.drain(grace)
+            if self._served is not None:
+                self._served.drain(grace)
             self._leave()
 
         threading.Thread(target=end, name="taskpy-drain", daemon=True).start()

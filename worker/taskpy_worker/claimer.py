@@ -17,6 +17,7 @@ from taskpy_worker.config import WorkerConfig
 from taskpy_worker.executor import Executor
 from taskpy_worker.pace import STALE_SECONDS, Pace
 from taskpy_worker.queues import Queues
+from taskpy_worker.turns import Turn
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -32,11 +33,14 @@ class Claimer:
         self._space = space
         self._wid = wid
         self._executor = executor
+        self._workshop = executor.workshop
+        self._turn = Turn(self._workshop.turns)
         self.serve(config.queues)
         self._quiet = False  # it looks first: it may be that nobody rings any more
         self._alone = False  # whether nothing ran here when the last claim was made, and it brought nothing
-        self._left = config.max_tasks or None
-        self._paused = False
+        self._begun = 0  # how many tasks had begun in this process by then
+        self._rung = ""  # the queue whose bell was heard last, until it is used
+        self._told_to_pause = False
         self._failures = 0
         self._taking = threading.Lock()
         self._unstarted: list[str] = []  # of the last claim
@@ -46,12 +50,16 @@ class Claimer:
         self.completed = 0  # of the last claim whose ids the executor knows
         self.doubtful = 0  # the last claim whose answer was never heard
         self.lost = False
-        self.finished = threading.Event()  # it has done what it was to do: a burst, or its share of tasks
+        self.finished = self._workshop.finished
 
     @property
     def spent(self) -> bool:
-        """Whether it has claimed its share of tasks; there may be more for others."""
-        return self._left == 0
+        """Whether this process has claimed its share of tasks; there may be more for others."""
+        return self._workshop.left == 0
+
+    @property
+    def _paused(self) -> bool:
+        return self._told_to_pause or self.finished.is_set()
 
     def serve(self, queues: Iterable[str]) -> None:
         """Take from these queues, from the next claim on."""
@@ -60,7 +68,8 @@ class Claimer:
 
     def pause(self) -> None:
         """Claim nothing more."""
-        self._paused = True
+        self._told_to_pause = True
+        self._turn.leave()
         self._executor.freed.give()
 
     def tick(self, block: float) -> float:
@@ -70,9 +79,10 @@ class Claimer:
             if self._pace.stale:
                 self._executor.give_up_waiting()
         seen = self._executor.freed.count
-        if self._room() == 0 and not self._must_start():
-            self._executor.freed.wait(seen, block)
+        if not self._must_start():
+            self._await_room(seen, block)
         if self._paused:
+            self._turn.leave()
             self._give_up_unstarted()
             return block
         hint = ""
@@ -88,11 +98,32 @@ class Claimer:
         self.claiming = True  # before looking at the pause: a drain does the same the other way round
         try:
             if not self._paused:
-                self._claim(self._room(), hint)
+                self._claim_now(hint)
         finally:
             self.claiming = False
             self._executor.freed.give()
         return 0.0
+
+    def _await_room(self, seen: int, block: float) -> None:
+        """Wait at most so long for room and, where there is more to claim than room, for this shard's turn."""
+        nudge, told = self._turn.nudge, self._turn.nudge.count
+        if not self._quiet and not self._paused and not self._turn.asks():
+            nudge.wait(told, block)
+        elif self._room() == 0:
+            self._executor.freed.wait(seen, block)
+
+    def _claim_now(self, hint: str) -> None:
+        count = self._turn.take(self._room)
+        rung, self._rung = self._rung, ""
+        if not count and not self._must_start():  # other shards were quicker: others may take what it heard of
+            self._quiet = False
+            if rung:
+                self._space.broker.run(ops.ring(self._space.keys, queue=rung))
+            return
+        try:
+            self._claim(count, hint)
+        finally:
+            self._turn.leave()
 
     def _room(self) -> int:
         """How many tasks to claim now; 0 where a larger claim can be made a little later, and enough wait here."""
@@ -100,12 +131,14 @@ class Claimer:
             return 0
         # Where queues share by weight each claim is a draw: a large one would be a coarse share.
         ahead = 0 if self._queues.by_chance else self._pace.ahead
-        room = min(self._executor.room - len(self._unstarted), BATCH) + ahead
-        return 0 if room < max(1, ahead // 2) else min(room, self._left or room)
+        others = self._turn.planned
+        room = min(self._executor.room - len(self._unstarted) - others, BATCH) + ahead
+        left = self._workshop.left
+        return 0 if room < max(1, ahead // 2) else room if left is None else min(room, max(0, left - others))
 
     def _must_start(self) -> bool:
-        """Whether ids that were claimed should be started now."""
-        return bool(self._unstarted) and (self._quiet or not self._executor.slots.waiting)
+        """Whether ids that were claimed should be started now: the other shards count what was, and not what will be."""
+        return bool(self._unstarted) and (self._quiet or not self._turn.alone or not self._executor.slots.waiting)
 
     def take(self, id: str, queue: str, *, restarts: int) -> Started | str:
         """Take one task by its id, which another system has handed out, and start it; or why not: see `ops.take`.
@@ -126,18 +159,17 @@ class Claimer:
 
     def _more_to_come(self, seen: int, block: float) -> str | None:
         """Wait for a running task to end, which may have submitted others; None when none runs: the burst is over."""
-        if not self._executor.held():
+        if not self._workshop.busy:
             if not self._alone:
                 return ""  # what ran during the last claim may have submitted others after it
-            self.finish()
-            return None
+            if self._turn.all_empty(self._begun):
+                self.finish()
+                return None
         return "" if self._executor.freed.wait(seen, block) else None
 
     def finish(self) -> None:
         """Claim nothing more: this process has done what it was to do."""
-        self._paused = True
-        self.finished.set()
-        self._executor.freed.give()
+        self._workshop.finish()
 
     def _listen(self, block: float) -> str | None:
         """Wait for a bell; the id it was rung for, as far as that is known, or None when this worker should not claim now."""
@@ -148,9 +180,10 @@ class Claimer:
             self._failures += 1
             return None
         self._failures = 0
+        self._rung = bells[rung[0]] if rung is not None else ""
         if self._paused:
-            if rung is not None:
-                self._space.broker.run(ops.ring(self._space.keys, queue=bells[rung[0]]))
+            if self._rung:
+                self._space.broker.run(ops.ring(self._space.keys, queue=self._rung))
             return None
         id = "" if rung is None else rung[1].decode(errors="replace")
         return id if spec.ID.fullmatch(id) else ""
@@ -164,7 +197,8 @@ class Claimer:
         asked: list[ops.Op[Any]] = []
         if count:
             self._pace.measure()
-            self._alone = not self._executor.held()
+            self._begun = self._workshop.begun
+            self._alone = not self._workshop.busy
             self.number += 1
             asked.append(self._claim_op(count))
         if unstarted:
@@ -207,7 +241,7 @@ class Claimer:
         """Note what the last claim has brought; None: it was refused."""
         if ids is None:
             self.lost = True
-            self._paused = True
+            self._told_to_pause = True
             logger.error("this worker was declared lost and claims no more: worker=%s", self._wid)
             return
         self._executor.hold(ids, ops.token_of(self._wid, self.number))
@@ -215,10 +249,7 @@ class Claimer:
         self._unstarted = ids
         self._quiet = len(ids) < count
         self._alone = self._alone and not ids
-        if self._left is not None:
-            self._left -= len(ids)
-            if self._left == 0:
-                self.finish()
+        self._workshop.spend(len(ids))
 
     def _begin(self, ids: Sequence[str], number: int, answers: Sequence[Started | None]) -> None:
         """Hand over what Redis has started; what it has not was stopped in its queue, or has ended."""

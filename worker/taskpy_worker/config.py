@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from taskpy import spec, wire
+from taskpy import errors, spec, wire
 from taskpy_worker import log
 from taskpy_worker.queues import Queues
 
@@ -19,7 +19,8 @@ class WorkerConfig:
     `concurrency` tasks run at once in each of `processes` children. `lease` None: what the namespace says. A task of
     an unknown name is given back for `unknown_delay`, at most `unknown_limit` times. `grace` is what running tasks get
     when the worker drains. `burst`: end when the queues are empty. `max_tasks`: after so many tasks a child is
-    replaced; 0: never. `reload`: replace the children when a source file in the current folder changes.
+    replaced; 0: never. `shards` is into how many the namespace is cut (0: as it says), `serve_shards` those that are
+    served (none: all). `reload`: replace the children when a source file in the current folder changes.
     """
 
     modules: tuple[str, ...] = ()
@@ -28,6 +29,8 @@ class WorkerConfig:
     processes: int = 1
     url: str | None = None
     namespace: str = "taskpy"
+    shards: int = 0
+    serve_shards: tuple[int, ...] = ()
     lease: float | None = None
     grace: float = 30.0
     block: float = 5.0
@@ -43,6 +46,17 @@ class WorkerConfig:
     def __post_init__(self) -> None:
         Queues.of(self.queues)  # whatever is wrong with them is said now
         spec.checked_name(self.namespace, "namespace")
+
+    def served(self, shards: int) -> tuple[int | None, ...]:
+        """Which shards of a namespace with so many are served; None stands for the one that is not cut.
+
+        Raises `BadArguments` for one that it does not have.
+        """
+        if beyond := [shard for shard in self.serve_shards if shard >= shards]:
+            raise errors.BadArguments(
+                f"namespace {self.namespace!r} has {shards} shard{'s' if shards > 1 else ''}, from 0 on; there is no shard {beyond[0]}"
+            )
+        return (None,) if shards == 1 else self.serve_shards or tuple(range(shards))
 
     def dump(self) -> bytes:
         """This configuration as bytes, for a child's pipe: nothing of it shows in a process list."""

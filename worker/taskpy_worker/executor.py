@@ -15,11 +15,9 @@ from typing import Any, cast
 
 from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
 from taskpy.answers import Started
-from taskpy.eventloop import EventLoop
 from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.mailbox_redis import RedisMailbox
-from taskpy.nudge import Nudge
 from taskpy.registry import Registered, registry
 from taskpy.space import Space
 from taskpy.spec import Options, Outcome, TaskSpec, Verdict, Wish
@@ -28,6 +26,7 @@ from taskpy_worker.config import WorkerConfig
 from taskpy_worker.enforcer import Enforcer
 from taskpy_worker.settler import GiveBack, Settler
 from taskpy_worker.slots import Slots
+from taskpy_worker.workshop import Workshop
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -60,7 +59,9 @@ class _Ready:
 class Executor:
     """What runs in this process, and how much more may."""
 
-    def __init__(self, config: WorkerConfig, space: Space, wid: str, settler: Settler) -> None:
+    def __init__(
+        self, config: WorkerConfig, space: Space, wid: str, settler: Settler, workshop: Workshop | None = None
+    ) -> None:
         self._config = config
         self._space = space
         self._settler = settler
@@ -70,10 +71,11 @@ class Executor:
         self._early: dict[str, tuple[int, Wish | None]] = {}  # news of what is held and does not run yet
         self._begun: dict[str, _Ready] = {}  # what was put into the slots, and is not settled
         self._draining = self._closed = False
-        self.loop = EventLoop("taskpy-loop")
-        self.slots: Slots[_Ready] = Slots(config.concurrency, self._begin_on_loop)
+        self.workshop = workshop or Workshop(config.concurrency, max_tasks=config.max_tasks)
+        self.loop = self.workshop.loop
+        self.slots: Slots[_Ready] = self.workshop.slots
+        self.freed = self.workshop.freed
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
-        self.freed = Nudge()
         self.enforcer = Enforcer(space, wid, settler, later=self._loop_io.submit)
         self._entered: Callable[[Attempt], None] | None = None
         settler.on_settled(self.drop_all)
@@ -135,6 +137,7 @@ class Executor:
         """Note what was claimed, before it is started."""
         with self._lock:
             self._held.update(dict.fromkeys(ids, token))
+            self.workshop.holds(self, len(self._held), begun=len(ids))
 
     def enter(self, attempt: Attempt) -> None:
         """Note an attempt whose function runs in this process from now on."""
@@ -169,6 +172,7 @@ class Executor:
                     del self._running[id]
                 if (ready := self._begun.get(id)) and ready.attempt.token == token:
                     over.append(self._begun.pop(id))
+            self.workshop.holds(self, len(self._held))
         for id, token in claims:
             self.enforcer.end(id, token)
         for ready in over:
@@ -184,9 +188,13 @@ class Executor:
             self._settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
 
     def give_up_waiting(self) -> None:
-        """Give back what waits for a slot here: others may have one."""
+        """Give back what waits for a slot here, of any shard: others may have one."""
         for ready in reversed(self.slots.take_back()):  # each is served next, so the first one comes last
-            self._settler.give_back(ready.attempt, GiveBack("unbegun"))
+            ready.executor.give_back(ready.attempt)
+
+    def give_back(self, attempt: Attempt) -> None:
+        """Give back one that has not begun."""
+        self._settler.give_back(attempt, GiveBack("unbegun"))
 
     def drain(self) -> None:
         """Tell all that runs, and will run, that the worker shuts down; what has not begun goes back."""
@@ -203,7 +211,7 @@ class Executor:
             mailbox.lose()
 
     def end(self) -> None:
-        """Fence what still runs here, cancel the coroutines among it and end their loop: this process goes on."""
+        """Fence what still runs here, cancel the coroutines, of any shard, and end their loop: this process goes on."""
         self.close()
         self.loop.close()
         self._loop_io.shutdown(wait=False)
@@ -307,14 +315,8 @@ class Executor:
         settle(attempt, outcome)
         self.enforcer.returned(attempt)
 
-    def _begin_on_loop(self, coroutines: "list[_Ready]") -> None:
-        def begin() -> None:
-            for ready in coroutines:
-                self._spawn(ready)
-
-        self.loop.call(begin)
-
-    def _spawn(self, ready: _Ready) -> None:
+    def spawn(self, ready: _Ready) -> None:
+        """Begin a coroutine, on the loop's own thread."""
         attempt = ready.attempt
 
         def done(task: "asyncio.Task[Outcome]") -> None:

@@ -23,12 +23,26 @@ logger = logging.getLogger("taskpy.worker")
 
 
 class Keeper:
-    """Carries out the supervisor's wishes one by one; a few times a lease renews all leases and sees to what is due."""
+    """Carries out the supervisor's wishes one by one; a few times a lease renews all leases and sees to what is due.
+
+    One shard has one keeper, so that a node which does not answer costs no lease elsewhere. `serves` is how many shards
+    the worker serves, `shards` how many there are.
+    """
 
     def __init__(
-        self, config: WorkerConfig, space: Space, lease: float, children: Callable[[], list[Supervised]]
+        self,
+        config: WorkerConfig,
+        space: Space,
+        lease: float,
+        children: Callable[[], list[Supervised]],
+        *,
+        serves: int = 1,
+        shards: int = 1,
     ) -> None:
         self._config = config
+        self._serves = serves
+        self._shards = shards
+        self._shard = space.keys.shard
         self._space = space
         self._lease = lease
         self._children = children
@@ -43,13 +57,14 @@ class Keeper:
         """Begin."""
         self._thread.start()
 
-    def introduce(self, child: Supervised, tasks: int, then: Callable[[], None]) -> None:
-        """Join the child under a new wid and let it go; `then` is called when it may claim."""
-        self._wishes.put(lambda: self._introduce(child, tasks, then))
+    def introduce(self, child: Supervised, wid: str, tasks: int, then: Callable[[], None]) -> None:
+        """Join the child under this wid and let it go; `then` is called when it may claim."""
+        self._wishes.put(lambda: self._introduce(child, wid, tasks, then))
 
-    def bury(self, wid: str) -> None:
-        """Give back what a dead child held, and forget it."""
-        self._wishes.put(lambda: self._bury(wid))
+    def bury(self, child: Supervised) -> None:
+        """Give back what a dead child held, if it had joined, and forget it."""
+        if wid := child.wids.get(self._shard):
+            self._wishes.put(lambda: self._bury(wid))
 
     def flush(self, seconds: float) -> bool:
         """Wait until all wishes so far are carried out; False when Redis took too long."""
@@ -63,7 +78,8 @@ class Keeper:
         What becomes due between two ticks the children see, when they are told; this is the net, and finds silent workers.
         """
         self._beat_at = time.monotonic() + self._lease / BEATS
-        worthy = [(child, child.wid) for child in self._children() if child.wid and child.worthy(self._lease)]
+        joined = [(child, child.wids[self._shard]) for child in self._children() if self._shard in child.wids]
+        worthy = [(child, wid) for child, wid in joined if self._is_worthy(child)]
         due = self._space.broker.run(ops.due(self._space.keys, lease=self._lease, renew=[wid for _, wid in worthy]))
         for (child, wid), renewed in zip(worthy, due.renewed, strict=True):
             if not renewed and not child.condemned:
@@ -72,6 +88,9 @@ class Keeper:
                 child.kill("its lease is gone")
         if self._promoter.see_to(due) == 0.0:
             self._beat_at = 0.0  # there may be more of it
+
+    def _is_worthy(self, child: Supervised) -> bool:
+        return child.worthy(self._lease) if self._serves == 1 else child.lately_worthy(self._lease)
 
     def _keep(self) -> None:
         while True:
@@ -84,8 +103,7 @@ class Keeper:
             except Exception:  # a bug in one wish must not end all care
                 logger.exception("the supervisor's keeper failed, going on")
 
-    def _introduce(self, child: Supervised, tasks: int, then: Callable[[], None]) -> None:
-        wid = child.new_wid()
+    def _introduce(self, child: Supervised, wid: str, tasks: int, then: Callable[[], None]) -> None:
         info = WorkerInfo(
             host=socket.gethostname(),
             pid=child.pid,
@@ -99,11 +117,11 @@ class Keeper:
         except errors.BrokerError:
             child.kill("it could not join")
             raise
-        child.wid = wid
+        child.wids[self._shard] = wid
         if child.ended:  # while it was being made known: the supervisor buried it, and could not name it
             self._bury(wid)
             return
-        child.say("go", wid, self._lease)
+        child.say("go", wid, self._lease, self._shard, self._serves, self._shards)
         then()
 
     def _bury(self, wid: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskpy import errors, pages
-from taskpy.space import Space
+from taskpy.space import ASK, Space
 from taskpy_worker.config import WorkerConfig
 
 #: A file that was not touched for so many seconds belongs to a supervisor that hangs or is gone.
@@ -65,9 +65,12 @@ def not_ready(config: WorkerConfig) -> str | None:
         wids = liveness.wids()
     except (OSError, ValueError, LookupError, TypeError) as error:
         return f"the file of the worker cannot be read: {error}"
-    space = Space(config.url, namespace=config.namespace, timeout=READY_SECONDS, connections=1)
+    space = Space(
+        config.url, namespace=config.namespace, timeout=READY_SECONDS, connections=1, shards=config.shards or ASK
+    )
     try:
-        found = space.broker.run(pages.workers(space.keys, wids=wids)) if wids else []
+        asked = [pages.workers(keys, wids=wids) for keys in space.shards.keys] if wids else []
+        found = [worker for workers in (space.broker.run_many(asked) if asked else []) for worker in workers]
     except errors.BrokerError as error:
         return str(error)
     finally:

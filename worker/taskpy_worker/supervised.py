@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ logger = logging.getLogger("taskpy.worker")
 STOPPED_LEASES = 2
 #: A child that is silent and uses no CPU for so many leases is killed: it can be neither steered nor stopped.
 SILENT_LEASES = 4
+#: Where the keepers of several shards ask, a child is looked at so many times a lease at most.
+JUDGEMENTS = 6
 #: How long a child may take to end after it has closed its pipe.
 END_SECONDS = 1.0
 #: A silent child that uses more than this share of a CPU is computing, with the GIL held.
@@ -56,11 +59,13 @@ class Supervised:
         theirs.close()
         self.pipe: Connection[Any, Any] = ours
         self.born = time.monotonic()
-        self.wid: str | None = None  # once it has joined
+        self.wids: dict[int | None, str] = {}  # by shard, once it has joined there: the same in all
         self.condemned = False  # its lease is gone: it must be replaced
         self.retiring = False  # it takes no more tasks, and ends after those that run
         self.burst_over = False  # it ends because the queues were empty and nothing ran in it
         self._heard = self.born
+        self._judging = threading.Lock()
+        self._judged: tuple[float, bool] | None = None  # when, and whether it was worthy
         self._stopped_since: float | None = None
         self._cpu = (self.born, 0.0)
         self.say("config", config.dump(), sys.path)
@@ -74,6 +79,11 @@ class Supervised:
     def ended(self) -> bool:
         """Whether its process has ended."""
         return self.process.poll() is not None
+
+    @property
+    def wid(self) -> str | None:
+        """The id of its worker, once it has joined in some shard."""
+        return next(iter(list(self.wids.values())), None)
 
     def new_wid(self) -> str:
         """A worker id, used once in history."""
@@ -110,6 +120,13 @@ class Supervised:
                 self.kill("it was silent for too long")
                 return False
         return True
+
+    def lately_worthy(self, lease: float) -> bool:
+        """As `worthy`, for several who ask: they hear what was found last, unless that was long ago."""
+        with self._judging:
+            if self._judged is None or time.monotonic() - self._judged[0] > lease / JUDGEMENTS:
+                self._judged = time.monotonic(), self.worthy(lease)
+            return self._judged[1]
 
     def await_end(self) -> None:
         """Wait for the end of a child whose pipe is closed; one that lives on takes no orders, and is of no use."""

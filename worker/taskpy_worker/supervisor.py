@@ -6,6 +6,7 @@ import multiprocessing.connection
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from taskpy import errors, ops, spec, wire
 from taskpy.deadline import Deadline
 from taskpy.settings import Settings
+from taskpy.shards import disagreement
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.keeper import Keeper
@@ -51,6 +53,7 @@ class Supervisor:
         self._deadline: float | None = None
         self._failure: str | None = None
         self._announced = False
+        self._announcing = threading.Lock()
         self._burst_over = False
         self._changed = False  # only set by the watcher of the sources
         self._look_at = 0.0
@@ -66,9 +69,7 @@ class Supervisor:
         except BaseException:
             self._dismiss()
             raise
-        self._space = Space(self._config.url, namespace=self._config.namespace, timeout=None, connections=1)
-        self._keeper = Keeper(self._config, self._space, lease, lambda: list(self._children))
-        self._keeper.start()
+        self._start_keepers(lease)
         self._catch_signals()
         if self._config.reload:
             watch_sources(self._note_change)
@@ -82,17 +83,41 @@ class Supervisor:
                 self._show_life()
         finally:
             self._liveness.remove()
-        self._keeper.flush(LATE_SECONDS)
+        deadline = Deadline(LATE_SECONDS)
+        for keeper in self._keepers:
+            keeper.flush(deadline.left() or 0.0)
         return 1 if self._failure else 0
 
+    def _start_keepers(self, lease: float) -> None:
+        """Have somebody for each shard who speaks to Redis, over a connection of its own."""
+        whole = Space(
+            self._config.url,
+            namespace=self._config.namespace,
+            timeout=None,
+            connections=1,
+            shards=self._shards,
+            agreed=True,
+        )
+        served = self._config.served(self._shards)
+        spaces = [whole if shard is None else whole.in_shard(shard, connections=1) for shard in served]
+        known = {"serves": len(served), "shards": self._shards}
+        self._keepers = [Keeper(self._config, each, lease, lambda: list(self._children), **known) for each in spaces]
+        for keeper in self._keepers:
+            keeper.start()
+
     def _agree(self) -> float:
-        """Agree with the namespace on the version of the data and the lease."""
-        with_timeout = Space(self._config.url, namespace=self._config.namespace, connections=1)
+        """Agree with the namespace on its shards, the version of the data and the lease."""
+        with_timeout = Space(self._config.url, namespace=self._config.namespace, connections=1, shards=1)
         if with_timeout.address.in_memory:
             raise errors.BadArguments(
                 "memory:// is a server inside one process, which this worker's children would not see; leave --url out "
                 "for a local server, or in a test use taskpy.testing.session(worker=True)"
             )
+        told = self._config.shards
+        self._shards = with_timeout.broker.run(ops.divide(with_timeout.keys, shards=told or 1))
+        if told not in {0, self._shards}:
+            raise disagreement(self._config.namespace, told, self._shards)
+        self._config.served(self._shards)  # what is wrong with it is said before anything else
         wanted = self._config.lease or spec.LEASE_SECONDS
         found = with_timeout.broker.run(ops.agree(with_timeout.keys, version=ops.VERSION, lease=wanted))
         self._server = with_timeout.server
@@ -163,7 +188,9 @@ class Supervisor:
     def _note(self, child: Supervised, frame: Any) -> None:
         match frame:
             case ("ready", tasks):
-                self._keeper.introduce(child, tasks, lambda: self._announce(tasks))
+                wid = child.new_wid()
+                for keeper in self._keepers:
+                    keeper.introduce(child, wid, tasks, lambda: self._announce(tasks))
             case ("retiring", burst_over):
                 child.retiring = True
                 child.burst_over = burst_over
@@ -174,9 +201,10 @@ class Supervisor:
     def _announce(self, tasks: int) -> None:
         self._look_at = 0.0  # who asks whether we are ready shall know at once
         self._waker.send(b"a")
-        if self._announced:
-            return
-        self._announced = True
+        with self._announcing:  # the keepers of several shards may come at once
+            if self._announced:
+                return
+            self._announced = True
         self._systemd.tell("READY=1")
         logger.info(
             "taskpy-worker is ready: server=%s namespace=%s queues=%s tasks=%d processes=%d concurrency=%d",
@@ -187,6 +215,9 @@ class Supervisor:
             self._config.processes,
             self._config.concurrency,
         )
+        if self._shards > 1:
+            served = self._config.served(self._shards)
+            logger.info("it serves %d of %d shards: shards=%s", len(served), self._shards, ",".join(map(str, served)))
 
     def _fail(self, what: str, text: str) -> None:
         if self._announced:  # it worked once: perhaps the code is just being replaced
@@ -201,8 +232,8 @@ class Supervisor:
             self._hear_rest(child)
             self._children.remove(child)
             child.pipe.close()
-            if child.wid is not None:
-                self._keeper.bury(child.wid)
+            for keeper in self._keepers:
+                keeper.bury(child)
             if not child.burst_over:  # its tasks were given back, or its last one has submitted others: look again
                 self._burst_over = False
             if not self._signals and not self._failure and not child.retiring:

@@ -1,4 +1,4 @@
-"""One worker process's duties, and the threads they run in. Knows threads; signals and processes are the supervisor's.
+"""One worker process's duties in one shard, and their threads. Knows threads; signals and processes are the supervisor's.
 
 Can also run inside any process (`renews=True`: it keeps its own lease), which is how tests run it on fakeredis.
 """
@@ -26,6 +26,7 @@ from taskpy_worker.queues import Queues
 from taskpy_worker.recoverer import Recoverer
 from taskpy_worker.reporter import PAUSE_SECONDS, Reporter
 from taskpy_worker.settler import GiveBack, Settler
+from taskpy_worker.workshop import Workshop
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -34,9 +35,21 @@ LAST_WORDS_SECONDS = 5.0
 
 
 class Worker:
-    """The duties of one worker process: claim, run, report, settle, listen, heartbeat, promote."""
+    """The duties of one worker process: claim, run, report, settle, listen, heartbeat, promote.
 
-    def __init__(self, config: WorkerConfig, space: Space, *, wid: str, lease: float, renews: bool = False) -> None:
+    Where the process serves several shards there is one of these for each, and they share a `workshop`.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        space: Space,
+        *,
+        wid: str,
+        lease: float,
+        renews: bool = False,
+        workshop: Workshop | None = None,
+    ) -> None:
         self._config = config
         self.space = space
         self.wid = wid
@@ -45,7 +58,7 @@ class Worker:
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self.settler = Settler(space, wid)
-        self.executor = Executor(config, space, wid, self.settler)
+        self.executor = Executor(config, space, wid, self.settler, workshop)
         self.reporter = Reporter(space, executor=self.executor, settler=self.settler)
         self.claimer = Claimer(config, space, wid, self.executor)
         self.listener = Listener(space, wid, self.executor)
@@ -80,7 +93,7 @@ class Worker:
         """Claim nothing more, let what can be handed over go, wait for the rest, and give back what remains."""
         self.claimer.pause()
         self.executor.drain()
-        _wait_until(self._holds_nothing, self.executor.freed, Deadline(grace))
+        wait_until(lambda: self.holds_nothing, self.executor.freed, Deadline(grace))
         self.give_back_all()
 
     def await_finish(self) -> None:
@@ -89,13 +102,13 @@ class Worker:
 
     def await_empty(self) -> None:
         """Wait until nothing runs any more, however long it takes."""
-        _wait_until(self._holds_nothing, self.executor.freed, Deadline(None))
+        wait_until(lambda: self.holds_nothing, self.executor.freed, Deadline(None))
 
     def give_back_all(self) -> None:
         """Give back at once whatever this process holds."""
         self.claimer.pause()
         deadline = Deadline(LAST_WORDS_SECONDS)
-        _wait_until(lambda: not self.claimer.claiming, self.executor.freed, deadline)
+        wait_until(lambda: not self.claimer.claiming, self.executor.freed, deadline)
         self.executor.give_up_waiting()  # from here on nothing begins
         running = self.executor.running()
         for attempt in running:
@@ -109,7 +122,7 @@ class Worker:
             if id not in started:
                 queue = self.space.broker.run(ops.locate(self.space.keys, id=id)) or ""
                 self.settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
-        _wait_until(lambda: not self.settler.pending, self.settler.idle, deadline)
+        wait_until(lambda: not self.settler.pending, self.settler.idle, deadline)
 
     def leave(self) -> None:
         """End the duties of a worker that renews itself, and make it unknown; what it still holds is given back."""
@@ -130,13 +143,18 @@ class Worker:
         for thread in self._threads:
             thread.join(self._config.block + 1)
 
-    def _holds_nothing(self) -> bool:
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether nothing is claimed here, nor about to be."""
         return not self.claimer.claiming and not self.executor.held()  # in this order: a claim ends by being held
 
     # -- the turns ------------------------------------------------------------------------------
 
     def _claim(self) -> float:
-        return self.claimer.tick(self._config.block) if not self.lost else self._config.block
+        if self.lost:
+            self.claimer.pause()  # else other shards would wait for its turn
+            return self._config.block
+        return self.claimer.tick(self._config.block)
 
     def _settle(self) -> float:
         self.settler.tick()
@@ -182,7 +200,8 @@ class Worker:
                 self._closing.wait(pause)
 
 
-def _wait_until(reached: Callable[[], bool], nudge: Nudge, deadline: Deadline) -> None:
+def wait_until(reached: Callable[[], bool], nudge: Nudge, deadline: Deadline) -> None:
+    """Wait until this holds, looking whenever the nudge is given, at most until the deadline."""
     while True:
         seen = nudge.count
         if reached() or deadline.over:
@@ -193,9 +212,11 @@ def _wait_until(reached: Callable[[], bool], nudge: Nudge, deadline: Deadline) -
 def running_here(config: WorkerConfig, space: Space, *, wid: str, lease: float, claims: bool = True) -> Worker:
     """Start a worker inside this process: it joins, and keeps its own lease, as long as the namespace has agreed on.
 
-    Raises `Incompatible` when the namespace has data of another version.
+    Raises `Incompatible` when the namespace has data of another version, or shards.
     """
-    found = space.broker.run(ops.agree(space.keys, version=ops.VERSION, lease=lease))
+    found = space.broker.run(
+        ops.agree(space.whole("a worker inside another program"), version=ops.VERSION, lease=lease)
+    )
     if found.version != ops.VERSION:
         raise errors.Incompatible(
             f"namespace {space.keys.namespace!r} has data of version {found.version}, this taskpy knows {ops.VERSION}"
