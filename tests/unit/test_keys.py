@@ -17,16 +17,17 @@ def methods():
     return [name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if not name.startswith("_")]
 
 
-def made(name, argument):
-    method = getattr(Keys("space"), name)
+def made(name, argument, keys=Keys("space")):
+    method = getattr(keys, name)
     return method(argument) if inspect.signature(method).parameters else method()
 
 
+@pytest.mark.parametrize(("shard", "tag"), [(None, "{space}:"), (7, "{space#7}:")])
 @pytest.mark.parametrize("name", methods())
-def test_every_key_is_in_the_slot_of_its_namespace(name):
-    key = made(name, "x:y")
+def test_every_key_is_in_the_slot_of_its_namespace_or_its_shard(name, shard, tag):
+    key = made(name, "x:y", Keys("space", shard))
 
-    assert key.startswith("{space}:")
+    assert key.startswith(tag)
     assert key.count("{") == key.count("}") == 1
 
 
