@@ -17,7 +17,10 @@ def methods():
     return [name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if not name.startswith("_")]
 
 
-def made(name, argument, keys=Keys("space")):
+SPACE = Keys("space")
+
+
+def made(name, argument, keys=SPACE):
     method = getattr(keys, name)
     return method(argument) if inspect.signature(method).parameters else method()
 
