@@ -9,8 +9,8 @@ from taskpy import errors, shards
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
-#: What stands at a key: the id of the live task; behind it that of one that waits for its end, and when it is due, in ms.
-_ENTRY = re.compile(r"(?:[\w-]+(?: [\w-]+(?: \d+)?)?)?", re.ASCII)
+#: What stands at a key: the id of the live task, and behind it that of one that waits for its end.
+_ENTRY = re.compile(r"(?:[\w-]+(?: [\w-]+)?)?", re.ASCII)
 #: A grace time from here on is none: what waits for it could not count so far.
 LONGEST_SECONDS = 1e11
 
@@ -290,7 +290,7 @@ class Holders:
         entry = text(reply or b"")
         if not _ENTRY.fullmatch(entry):
             raise ValueError(f"{entry!r:.200} names no tasks")
-        return cls(tuple(entry.split(" ")[:2]) if entry else ())
+        return cls(tuple(entry.split(" ")) if entry else ())
 
 
 @dataclass(frozen=True, slots=True)

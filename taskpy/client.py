@@ -153,7 +153,8 @@ class Client:
         """A page of the tasks in a state and in a queue, newest first; None: in any. Page 0 is the newest.
 
         `more` of the page says whether the list goes on. Of those that succeeded or were stopped, the last 1,000 ends
-        of each queue are listed. Delayed ones are `delayed()`; they stand here when no state is named. A page costs
+        of each queue are listed. Delayed ones are `delayed()`; they stand here when no state is named, and so do
+        those that wait for the end of the task with their key. A page costs
         two round trips, one more when several queues or workers are asked for.
         """
         return self._drive(spread.tasks(self.space.shards, state=lists.state_of(state), queue=queue, page=page))

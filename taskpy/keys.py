@@ -70,12 +70,15 @@ class Keys:
     # -- keys of tasks --------------------------------------------------------------------------
 
     def keyed(self) -> str:
-        """HASH of key -> id of the live task that has it; behind it, when a task waits for the end of that one, the id of
-        the waiting one and when it is due (ms).
+        """HASH of key -> id of the live task that has it; behind it, when a task waits for the end of that one, its id.
 
         Written by `submit_keyed` and `revive`; whoever ends a task takes it out. Gone while empty.
         """
         return f"{self._prefix}:keyed"
+
+    def behind(self) -> str:
+        """ZSET of the ids that wait for the end of the task with their key, by the time they are due. Gone while empty."""
+        return f"{{{self.namespace}}}:behind"
 
     def answer(self, id: str) -> str:
         """STRING of how the submission of this id was answered when its key was another task's; expires after 10 min.

@@ -204,7 +204,12 @@ def _indexes(keys: Keys, state: State | None, queue: str | None) -> flow.Flow[li
         case State.RUNNING:
             return [running]
         case None:
-            return [running, _delayed(keys), *(of(keys, name) for name in queues for of in (_ready, _recent))]
+            return [
+                running,
+                _delayed(keys),
+                _behind(keys),
+                *(of(keys, name) for name in queues for of in (_ready, _recent)),
+            ]
     return [_recent(keys, name) for name in queues]
 
 
@@ -218,6 +223,10 @@ def _recent(keys: Keys, queue: str) -> _Index:
 
 def _delayed(keys: Keys) -> _Index:
     return _Index(lambda s, n: pages.delayed(keys, start=s, count=n), State.QUEUED, None, 10 * SEARCHED)
+
+
+def _behind(keys: Keys) -> _Index:
+    return _Index(lambda s, n: pages.behind(keys, start=s, count=n), State.QUEUED, None, 10 * SEARCHED)
 
 
 def _merged(

@@ -118,6 +118,11 @@ def delayed(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]
     return _ranked("delayed", keys.later(), start, count, newest_first=False)
 
 
+def behind(keys: Keys, *, start: int, count: int) -> Op[list[str]]:
+    """Read ids that wait for the end of the task with their key."""
+    return plain("behind", ["ZRANGE", keys.behind(), start, start + count - 1], texts)
+
+
 def dead(keys: Keys, *, start: int, count: int) -> Op[list[tuple[str, float]]]:
     """Read the dead letters' ids and when they failed (epoch seconds)."""
     return _ranked("dead", keys.dead(), start, count, newest_first=True)

@@ -1,9 +1,9 @@
 -- give back one task of a worker that was declared lost
--- KEYS: task, inbox, outbox, events, recent, queue, bell, held, lease, later, dead, keyed
+-- KEYS: task, inbox, outbox, events, recent, queue, bell, held, lease, later, dead, keyed, behind
 -- ARGV: id, wid, keep ms of dead letters
 -- returns: 1 done, 0 nothing to do
 -- needs: ready, postpone, owner, note, finish
-local task, inbox, outbox, events, recent, queue, bell, held, lease, later, dead, keyed = unpack(KEYS)
+local task, inbox, outbox, events, recent, queue, bell, held, lease, later, dead, keyed, behind = unpack(KEYS)
 local id, wid, keep_dead = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if redis.call('HEXISTS', held, id) == 0 then return 0 end -- ended or given back meanwhile, or another caller was first
 if tonumber(redis.call('ZSCORE', lease, wid) or 0) ~= 0 then return 0 end -- the worker was not declared lost
@@ -23,7 +23,7 @@ redis.call('HSET', task, 'crash', lost)
 note(events, 'recover', wid)
 local keys = {
   task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead, keyed = keyed,
-  later = later,
+  behind = behind, later = later,
 }
 if stop then
   finish(keys, id, 'stopped', 'its worker was lost', used)

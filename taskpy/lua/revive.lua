@@ -1,10 +1,10 @@
 -- submit the spec of a dead letter as a new task; the old one stays as it is, and each knows the other
--- KEYS: task, events, heir, queue, bell, dead, keyed, later, answer, holder
+-- KEYS: task, events, heir, queue, bell, dead, keyed, behind, later, answer, holder
 -- ARGV: id, id of the new task, id of the task that is said to have the key ('': none)
 -- returns: 'new' (now or before), 'unknown', the state of a task that has not failed, 'revived' as another, 'taken' id,
 --   or 'keyed' and the id of the task that has its key
 -- needs: now, ready, note, vacate
-local task, events, heir, queue, bell, dead, keyed, later, answer, holder = unpack(KEYS)
+local task, events, heir, queue, bell, dead, keyed, behind, later, answer, holder = unpack(KEYS)
 local id, new_id, holder_id = ARGV[1], ARGV[2], ARGV[3]
 local state, queue_name, name, spec, restarts, keep, revived_as, key =
   unpack(redis.call('HMGET', task, 'st', 'q', 'name', 'spec', 'mc', 'keep', 'heir', 'key'))
@@ -18,7 +18,7 @@ if key then
   local live, successor = entry_of(keyed, key)
   local its_state = live == holder_id and redis.call('HGET', holder, 'st')
   if live == holder_id and its_state ~= 'queued' and its_state ~= 'running' then -- gone, and nobody has said so
-    vacate(keyed, later, key, live)
+    vacate(keyed, behind, later, key, live)
     live, successor = entry_of(keyed, key)
   end
   if live then

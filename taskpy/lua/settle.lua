@@ -1,14 +1,14 @@
 -- end tasks, any number of one worker
--- KEYS: held, dead, keyed, later, (task, inbox, outbox, events, recent)...
+-- KEYS: held, dead, keyed, behind, later, (task, inbox, outbox, events, recent)...
 -- ARGV: keep ms of dead letters, then per task: id, token, state, result or exception, keep ms ('' = as submitted),
 --   messages it has taken as text ('' = none were sent)
 -- returns: per task 1 ended so (now or before), 0 fenced
 -- needs: unhold, finish
-local held, dead, keyed, later = unpack(KEYS, 1, 4)
+local held, dead, keyed, behind, later = unpack(KEYS, 1, 5)
 local keep_dead = tonumber(ARGV[1])
 local answers = {}
-for n = 1, (#KEYS - 4) / 5 do
-  local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n, 5 * n + 4)
+for n = 1, (#KEYS - 5) / 5 do
+  local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n + 1, 5 * n + 5)
   local id, token, ending, value, keep_now, taken = unpack(ARGV, 6 * n - 4, 6 * n + 1)
   local values = redis.call('HMGET', task, 'st', 'tok', unpack(LASTING))
   local state, current = unpack(values, 1, 2)
@@ -22,7 +22,7 @@ for n = 1, (#KEYS - 4) / 5 do
     if taken ~= '' then redis.call('HSET', task, 'seen', 'end ' .. taken) end
     local keys = {
       task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead, keyed = keyed,
-      later = later,
+      behind = behind, later = later,
     }
     finish(keys, id, ending, value, used, keep_dead)
     answers[n] = 1

@@ -1,5 +1,5 @@
 -- accept a task whose key is free; where another task has the key, do as the submitter says
--- KEYS: task, queue, bell, later, queues, inbox, answer, keyed, (other, mail, outbox, events, recent)...
+-- KEYS: task, queue, bell, later, queues, inbox, answer, keyed, behind, (other, mail, outbox, events, recent)...
 -- ARGV: id, name of the queue, name of the task, spec, delay ms, restarts, keep ms, key, on conflict (reject, join,
 --   send, replace), the ids that the caller knows to have the key, prefix of the workers' channels, by whom, grace ms,
 --   most messages of an inbox, then messages for its inbox
@@ -7,7 +7,7 @@
 --   key: 'taken', 'joined', 'sent', 'full'; or 'again' and the ids that have it: nothing was done, for the caller
 --   knows others (whose keys it has named)
 -- needs: accept, ready, postpone, vacate, halt
-local task, queue, bell, later, queues, inbox, answer, keyed = unpack(KEYS, 1, 8)
+local task, queue, bell, later, queues, inbox, answer, keyed, behind = unpack(KEYS, 1, 9)
 local id, delay, key, conflict = ARGV[1], tonumber(ARGV[5]), ARGV[8], ARGV[9]
 local prefix, by, grace, limit = ARGV[11], ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local FIRST, REMEMBERED = 15, 600000 -- where the messages begin; ms, no copy of a call comes later
@@ -20,15 +20,15 @@ if names ~= ARGV[10] then return 'again ' .. names end -- the keys of these task
 
 local holders, keys = {}, nil
 for n, holder in ipairs({ live, successor ~= '' and successor or nil }) do
-  local other, mail, outbox, events, recent = unpack(KEYS, 5 * n + 4, 5 * n + 8)
+  local other, mail, outbox, events, recent = unpack(KEYS, 5 * n + 5, 5 * n + 9)
   local state = redis.call('HGET', other, 'st')
   if state ~= 'queued' and state ~= 'running' then -- it is gone, and nobody has said that it has ended
-    vacate(keyed, later, key, holder)
+    vacate(keyed, behind, later, key, holder)
     return 'again ' .. (holder == live and successor or live)
   end
   keys = { -- in the end: of the newest task with this key
     id = holder, task = other, inbox = mail, outbox = outbox, events = events, recent = recent, keyed = keyed,
-    later = later,
+    behind = behind, later = later,
   }
   holders[n] = keys
 end
@@ -40,9 +40,13 @@ if not keys or conflict == 'replace' then
   for n = #holders, 1, -1 do
     runs = halt(holders[n], holders[n].id, prefix, 'replaced by ' .. id, by, 'kill', grace) == 'stopping' or runs
   end
-  redis.call('HSET', keyed, key, runs and live .. ' ' .. id .. ' ' .. now() + delay or id)
-  if not runs then
-    if delay > 0 then postpone(later, id, delay) else ready(queue, bell, id, false) end
+  redis.call('HSET', keyed, key, runs and live .. ' ' .. id or id)
+  if runs then
+    redis.call('ZADD', behind, now() + delay, id)
+  elseif delay > 0 then
+    postpone(later, id, delay)
+  else
+    ready(queue, bell, id, false)
   end
   return 'new'
 end

@@ -85,7 +85,7 @@ def revive(keys: Keys, *, id: str, new_id: str, queue: str, holder: str = "") ->
     that id, as an earlier call (with another `new_id`) has answered: when that task is gone, the key is free.
     """
     own = [keys.task(id), keys.events(id), keys.task(new_id), keys.queue(queue), keys.bell(queue), keys.dead()]
-    of_key = [keys.keyed(), keys.later(), keys.answer(new_id), keys.task(holder)]
+    of_key = [keys.keyed(), keys.behind(), keys.later(), keys.answer(new_id), keys.task(holder)]
     return scripted("revive", [*own, *of_key], [id, new_id, holder], text)
 
 
@@ -111,7 +111,7 @@ def stop(
     Answers 'unknown', 'stopping', or a final state.
     """
     args: list[Arg] = [id, keys.worker(""), reason[:_REASON_LENGTH], by, follows or "", ms(grace)]
-    return scripted("stop", [*task_keys(keys, id, queue), keys.later(), keys.keyed()], args, text)
+    return scripted("stop", [*task_keys(keys, id, queue), keys.later(), keys.keyed(), keys.behind()], args, text)
 
 
 def send(
@@ -173,5 +173,5 @@ def purge(keys: Keys, *, queue: str, ids: Sequence[str], reason: str = "") -> Op
     The ids are what the caller has read from the end of the queue that is served next, in any order.
     """
     per_task = [key for id in ids for key in task_keys(keys, id, queue)[:-1]]
-    shared = [keys.queue(queue), keys.recent(queue), keys.keyed(), keys.later()]
+    shared = [keys.queue(queue), keys.recent(queue), keys.keyed(), keys.behind(), keys.later()]
     return scripted("purge", [*shared, *per_task], [reason[:_REASON_LENGTH], *ids], int)

@@ -131,7 +131,7 @@ def lose(keys: Keys, *, wid: str, lease: float, sure: bool) -> Op[list[str] | No
 def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = specs.KEEP_DEAD_SECONDS) -> Op[bool]:
     """Give back one task of a worker that was declared lost; `queue` may be '' when the task is gone."""
     others = [keys.queue(queue), keys.bell(queue), keys.held(wid), keys.lease(), keys.later(), keys.dead()]
-    others += [keys.keyed()]
+    others += [keys.keyed(), keys.behind()]
     return scripted("recover", [*task_keys(keys, id, queue), *others], [id, wid, ms(keep_dead)], bool)
 
 
@@ -164,7 +164,7 @@ def settle(
     for e in endings:
         keep = "" if e.keep is None else ms(e.keep)
         args += [e.id, e.token, e.state, e.value, keep, "" if e.taken is None else e.taken.dump()]
-    shared = [keys.held(wid), keys.dead(), keys.keyed(), keys.later()]
+    shared = [keys.held(wid), keys.dead(), keys.keyed(), keys.behind(), keys.later()]
     return scripted("settle", [*shared, *per_task], args, lambda answer: [bool(a) for a in answer])
 
 
@@ -196,7 +196,15 @@ def giveback(
         "giveback",
         [
             *task_keys(keys, id, queue),
-            *(keys.queue(queue), keys.bell(queue), keys.held(wid), keys.later(), keys.dead(), keys.keyed()),
+            *(
+                keys.queue(queue),
+                keys.bell(queue),
+                keys.held(wid),
+                keys.later(),
+                keys.dead(),
+                keys.keyed(),
+                keys.behind(),
+            ),
         ],
         [id, token, why, error, ms(delay), ms(keep_dead)],
         bool,

@@ -39,6 +39,8 @@ class Observer:
         later = {id for id, _ in found.get(f"{prefix}later", [])}
         entries = {key: entry.split() for key, entry in found.get(f"{prefix}keyed", {}).items()}
         successors = {names[1] for names in entries.values() if len(names) > 1}
+        behind = {id for id, _ in found.get(f"{prefix}behind", [])}
+        assert behind == successors, f"I15: {behind} wait for their turn, and not {successors}"
         self._check_keys(tasks, entries)
         leases = dict(found.get(f"{prefix}lease", []))
         for id, task in tasks.items():
@@ -57,7 +59,7 @@ class Observer:
         for id, task in tasks.items():
             if b"key" in task and task[b"st"] not in FINAL:
                 live.setdefault(task[b"key"], set()).add(id)
-        assert live == {key: {*names[:2]} for key, names in entries.items()}, f"I15: {live} are live, and not {entries}"
+        assert live == {key: {*names} for key, names in entries.items()}, f"I15: {live} are live, and not {entries}"
         for key, ids in live.items():
             running = [id for id in ids if tasks[id][b"st"] == b"running"]
             assert len(running) <= 1, f"I15: {running} run with the key {key!r}"

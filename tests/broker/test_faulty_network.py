@@ -119,7 +119,7 @@ def timeless(name, value):
         return [line.split()[1:] for line in value]
     if name == "paused":
         return list(value)
-    if name in {"later", "dead"}:
+    if name in {"later", "behind", "dead"}:
         return [id for id, _ in value]
     if isinstance(value, dict):
         return {field: held for field, held in value.items() if field not in CLOCKS}

@@ -242,6 +242,20 @@ def test_one_that_runs_is_asked_and_the_next_one_begins_after_its_end(rig):
     assert begun(rig, "b", number=2)
 
 
+def test_it_stands_in_a_list_while_it_waits(rig):
+    place(rig, "a")
+    token = begun(rig, "a")
+    place(rig, "b", "replace")
+    assert rig.behind(count=9) == ["b"]
+    place(rig, "c", "replace")
+    assert rig.behind(count=9) == ["c"]
+
+    rig.settle_one("a", token)
+
+    assert rig.behind(count=9) == []
+    assert [id for id, _ in rig.delayed(count=9)] == ["c"]
+
+
 def test_promoters_hear_of_it_when_its_turn_comes(rig):
     place(rig, "a")
     token = begun(rig, "a")

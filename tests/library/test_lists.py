@@ -186,6 +186,17 @@ def test_what_no_list_has(rig, asked):
 # -- delayed ------------------------------------------------------------------------------------
 
 
+def test_a_task_that_waits_for_the_end_of_another_is_listed(rig):
+    [old] = rig.submit(key="k")
+    rig.begin()
+    [new] = rig.submit(key="k", on_conflict="replace")
+
+    assert sorted(rig.ids()) == sorted([new, old])
+    assert rig.about(new).behind == old
+    assert rig.about(old).behind is None
+    assert rig.about(new).task.key == "k"
+
+
 def test_delayed_tasks_with_the_time_they_are_due(rig):
     [late], [soon] = rig.submit(delay=90), rig.submit(delay=60, queue="other")
     now = rig.namespace().clock

@@ -65,6 +65,12 @@ class ProtocolMachine(Caller):
                 break
             self.known[key] = known = answer.holders
 
+    @rule(n=any_of, key=st.sampled_from("kl"))
+    def one_that_runs_is_replaced(self, n: int, key: str) -> None:
+        self.submit_keyed("low", 0.0, [], 1, key, "replace")
+        self.take(n, 0, 1)
+        self.submit_keyed("low", 0.0, [], 1, key, "replace")
+
     @rule(queue=queues, delay=delays, fresh=st.integers(0, 2), known=any_of, restarts=st.integers(0, 2))
     def submit_many(self, queue: str, delay: float, fresh: int, known: int, restarts: int) -> None:
         ids = [f"t{len(self.ids) + number}" for number in range(fresh)]
@@ -284,7 +290,7 @@ class ProtocolMachine(Caller):
         for key, (live, successor, delayed) in self.world.keyed.items():
             if delayed:
                 self.world.keyed[key] = (live, successor, False)
-                self._change("hset", self.rig.keys.keyed(), key, f"{live} {successor} {PAST}")
+                self._change("zadd", self.rig.keys.behind(), {successor: PAST}, xx=True)
 
     @rule(n=any_of)
     def a_lease_runs_out(self, n: int) -> None:

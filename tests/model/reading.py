@@ -74,9 +74,12 @@ def world_of(rig: Any, now: int) -> World:
     world.paused = {queue.decode() for queue in found.get("paused", {})}
     moment = time.time_ns() // 10**6 + STEP  # nothing is delayed for less, but what the tests put right themselves
     world.later = {id.decode(): "ripe" if score < moment else "waits" for id, score in found.get("later", [])}
+    behind = {id.decode(): score for id, score in found.get("behind", [])}
     for key, value in found.get("keyed", {}).items():
         live, *waiting = value.decode().split()
-        world.keyed[key.decode()] = (live, waiting[0], int(waiting[1]) > moment) if waiting else (live, None, False)
+        delayed = bool(waiting) and behind.pop(waiting[0]) > moment
+        world.keyed[key.decode()] = (live, waiting[0] if waiting else None, delayed)
+    assert not behind, f"{behind} wait behind nobody"
     world.dead = {id.decode() for id, _ in found.get("dead", [])}
     return world
 

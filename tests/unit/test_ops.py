@@ -119,8 +119,8 @@ def test_settle_names_five_keys_a_task():
     ]
     op = sample("settle", endings=endings, keep_dead=60)
 
-    assert op.keys[:4] == (KEYS.held("w"), KEYS.dead(), KEYS.keyed(), KEYS.later())
-    assert op.keys[9:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
+    assert op.keys[:5] == (KEYS.held("w"), KEYS.dead(), KEYS.keyed(), KEYS.behind(), KEYS.later())
+    assert op.keys[10:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
     assert op.args == (60_000, "a", "w.3", "failed", b"e", "", "1 3", "b", "w.4", "succeeded", b"v", 9000, "")
 
 
@@ -323,9 +323,9 @@ def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():
 def test_a_submission_names_the_keys_of_the_tasks_that_its_caller_knows():
     op = sample("submit_keyed", known=Holders(("c", "d")), queues=["r"], by="ann", messages=[b"m"])
 
-    assert op.keys[6:8] == (KEYS.answer("a"), KEYS.keyed())
-    assert op.keys[8:13] == (KEYS.task("c"), KEYS.inbox("c"), KEYS.outbox("c"), KEYS.events("c"), KEYS.recent("r"))
-    assert op.keys[13:] == (KEYS.task("d"), KEYS.inbox("d"), KEYS.outbox("d"), KEYS.events("d"), KEYS.recent(""))
+    assert op.keys[6:9] == (KEYS.answer("a"), KEYS.keyed(), KEYS.behind())
+    assert op.keys[9:14] == (KEYS.task("c"), KEYS.inbox("c"), KEYS.outbox("c"), KEYS.events("c"), KEYS.recent("r"))
+    assert op.keys[14:] == (KEYS.task("d"), KEYS.inbox("d"), KEYS.outbox("d"), KEYS.events("d"), KEYS.recent(""))
     assert op.args[7:] == ("user:7", "join", "c d", KEYS.worker(""), "ann", 10_000, 1000, b"m")
 
 

@@ -1,5 +1,5 @@
 -- end a task, for good; the caller has made the first write
--- keys: {task, inbox, outbox, events, recent, keyed, later, dead}; `dead` only where a task may fail
+-- keys: {task, inbox, outbox, events, recent, keyed, behind, later, dead}; `dead` only where a task may fail
 -- used: the values of the fields in LASTING; keep_dead: ms, a failed task is kept for the longer of both
 -- needs: now, vacate
 local DEFAULT_KEEP, LONGEST_KEEP = 3600000, 1e13 -- ms: KEEP_SECONDS of spec.py, and the most that ms() of op.py says
@@ -21,7 +21,7 @@ local function finish(keys, id, state, value, used, keep_dead)
   if sent then redis.call('PEXPIRE', keys.outbox, lifetime) end
   redis.call('PEXPIRE', keys.events, lifetime)
   redis.call('PEXPIRE', keys.task, lifetime)
-  if key then vacate(keys.keyed, keys.later, key, id) end
+  if key then vacate(keys.keyed, keys.behind, keys.later, key, id) end
   redis.call('LPUSH', keys.recent, id)
   redis.call('LTRIM', keys.recent, 0, 999)
   -- a waiter who subscribed, then read the state once, needs no second read when the value is short

@@ -1,5 +1,5 @@
 -- ask a task to stop; one that waits ends at once. Answers 'unknown', 'stopping', or the final state
--- keys: {task, inbox, outbox, events, recent, keyed, later}; prefix: of the workers' channels
+-- keys: {task, inbox, outbox, events, recent, keyed, behind, later}; prefix: of the workers' channels
 -- follows: what follows if it does not end ('', raise, kill), in `grace` ms
 -- needs: owner, note, wish, finish
 local function halt(keys, id, prefix, reason, by, follows, grace)
