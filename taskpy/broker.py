@@ -162,20 +162,21 @@ class Broker:
         try:
             return call(op.wire)
         except redis.exceptions.NoScriptError:
+            if self._connections.address.is_cluster:  # to load it would ask all nodes, also one that is away
+                return call(op.wire_in_full)
             call(("SCRIPT LOAD", op.script.source))
             return call(op.wire)
 
     def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
-        if self._connections.address.is_cluster:  # redis-py has no scripts in a Cluster's pipeline
-            return [self._send(op) for op in ops]
         with self._connections.slots:
             commands = [op.wire for op in ops]
             replies = self._connections.call_many(commands)
+            if self._connections.address.is_cluster:
+                return [self._sent(op) for op in ops] if unknown_scripts(ops, replies) else checked(replies)
             if missing := unknown_scripts(ops, replies):
                 self._connections.call_many([("SCRIPT LOAD", source) for source in missing])
                 replies = self._connections.call_many(commands)
-        raise_first(replies)
-        return replies
+        return checked(replies)
 
 
 def outage_name(connections: Any) -> str:
@@ -192,8 +193,9 @@ def unknown_scripts(ops: Sequence[Op[Any]], replies: Sequence[Any]) -> set[str]:
     }
 
 
-def raise_first(replies: Sequence[Any]) -> None:
-    """Raise the first error among the replies of a pipeline."""
+def checked(replies: list[Any]) -> list[Any]:
+    """The replies of a pipeline; raises the first error among them."""
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
+    return replies

@@ -143,6 +143,8 @@ class AsyncBroker:
         try:
             return await client.execute_command(*op.wire)
         except redis.exceptions.NoScriptError:
+            if self._connections.address.is_cluster:  # to load it would ask all nodes, also one that is away
+                return await client.execute_command(*op.wire_in_full)
             await client.execute_command("SCRIPT LOAD", op.script.source)
             return await client.execute_command(*op.wire)
 
@@ -155,8 +157,7 @@ class AsyncBroker:
                 for source in missing:
                     await self._connections.commands.execute_command("SCRIPT LOAD", source)
                 replies = await self._pipelined(ops)
-        broker.raise_first(replies)
-        return replies
+        return broker.checked(replies)
 
     async def _pipelined(self, ops: Sequence[Op[Any]]) -> list[Any]:
         pipeline = self._connections.commands.pipeline(transaction=False)

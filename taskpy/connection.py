@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from taskpy import errors
 from taskpy.address import Address
+from taskpy.cluster_links import ClusterLinks
 from taskpy.links import Links
-from taskpy.topology import Redis, async_client, sync_client
+from taskpy.topology import LaterCluster, Redis, async_client, sync_client
 
 __all__ = ["BLOCK_SECONDS", "AsyncConnections", "Connections", "Redis"]
 
@@ -57,10 +58,11 @@ class Connections:
         """Send a command that waits on the server, for at most `BLOCK_SECONDS`; its reply."""
         return self._blocking_links.call(command) if self._blocking_links else self.blocking.execute_command(*command)
 
-    def _made_links(self, client: Any) -> Links | None:
-        # Whose client it is may have given it a pool, or hooks, of their own; and fakeredis, and a Cluster, have none.
-        own = self._own and not self.address.in_memory and not self.address.is_cluster
-        return Links(client.connection_pool) if own else None
+    def _made_links(self, client: Any) -> Links | ClusterLinks | None:
+        # Whose client it is may have given it a pool, or hooks, of their own; and fakeredis has none.
+        if not self._own or self.address.in_memory:
+            return None
+        return ClusterLinks(client.client) if isinstance(client, LaterCluster) else Links(client.connection_pool)
 
     def rejoin(self) -> None:
         """Start a local server again that died: nobody else would. Any other server has its own keepers."""

@@ -90,12 +90,13 @@ def queues(known: Shards) -> flow.Flow[dict[str, int]]:
 
 
 def known_queues(known: Shards) -> flow.Flow[list[KnownQueue]]:
-    """The queues that ever got a task, are served or are paused, by name."""
+    """The queues that ever got a task, are served or are paused, by name.
+
+    `workers` is how many serve it in the shard where the fewest do: 0, and some of its tasks wait for nobody.
+    """
     if known.count == 1:
         return (yield from lists.known_queues(known.root))
     found = yield from flow.together([lists.known_queues(keys) for keys in known.keys])
-    here = yield from workers(known)
-    served = [queue for worker in here if not worker.lost for queue in worker.info.queues]
     by_name: dict[str, list[KnownQueue]] = {}
     for some in found:
         for one in some:
@@ -104,7 +105,7 @@ def known_queues(known: Shards) -> flow.Flow[list[KnownQueue]]:
         KnownQueue(
             name=name,
             size=sum(one.size for one in each),
-            workers=served.count(name),
+            workers=min(one.workers for one in each) if len(each) == known.count else 0,
             oldest=min((one.oldest for one in each if one.oldest is not None), default=None),
             paused=min((one.paused for one in each if one.paused is not None), default=None),
         )

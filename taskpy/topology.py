@@ -47,7 +47,7 @@ def sync_client(address: Address, seconds: float, *, block: float = 0.0) -> Redi
     if address.is_cluster:
         hosts = _of_cluster(address.url)
         nodes = [cast("Any", redis.cluster).ClusterNode(*host) for host in hosts.hosts]
-        return _LaterCluster(lambda: redis.RedisCluster(startup_nodes=nodes, **settings | hosts.options))
+        return LaterCluster(lambda: redis.RedisCluster(startup_nodes=nodes, **settings | hosts.options))
     pool = redis.ConnectionPool.from_url(address.url, **settings, **_strict(address.url))
     return cast("Redis", redis.Redis(connection_pool=pool))
 
@@ -133,7 +133,7 @@ def _strict(url: str) -> dict[str, Any]:
     return {"ssl_check_hostname": True} if _is_tls(url) and not asked else {}
 
 
-class _LaterCluster:
+class LaterCluster:
     """A Cluster's client that connects when it is used first; redis-py's own does, and fails, when it is made."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -142,19 +142,20 @@ class _LaterCluster:
         self._lock = threading.Lock()
 
     def execute_command(self, *args: Any) -> Any:
-        return self._client().execute_command(*args)
+        return self.client().execute_command(*args)
 
     def pipeline(self, transaction: bool = True) -> Any:
-        return self._client().pipeline(transaction=transaction)
+        return self.client().pipeline(transaction=transaction)
 
     def pubsub(self) -> Any:
-        return self._client().pubsub()
+        return self.client().pubsub()
 
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
 
-    def _client(self) -> Any:
+    def client(self) -> Any:
+        """redis-py's client, connected."""
         with self._lock:
             if self._made is None:
                 self._made = self._make()

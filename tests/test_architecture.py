@@ -23,7 +23,7 @@ FLOORS = (
     """,
     # 2: what waits, asks and connects. The only modules that import redis.
     """
-    settings identity address topology connection links memory outage nudge flow senders subscriber broker broker_aio
+    settings identity address topology connection links cluster_links memory outage nudge flow senders subscriber broker broker_aio
     embedded embedded_folder embedded_keeper embedded_program
     """,
     # 3: the library: what users hold, and what their functions receive.

@@ -37,6 +37,13 @@ class Op(Generic[T]):
             return self.command
         return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
 
+    @property
+    def wire_in_full(self) -> tuple[Arg, ...]:
+        """The command with the whole script, for a server that does not know it."""
+        if self.script is None:
+            return self.command
+        return ("EVAL", self.script.source, len(self.keys), *self.keys, *self.args)
+
 
 def plain(verb: str, command: Iterable[Arg], decode: Callable[[Any], T]) -> Op[T]:
     """An op that is a plain command."""
