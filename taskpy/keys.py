@@ -78,7 +78,7 @@ class Keys:
 
     def behind(self) -> str:
         """ZSET of the ids that wait for the end of the task with their key, by the time they are due. Gone while empty."""
-        return f"{{{self.namespace}}}:behind"
+        return f"{self._prefix}:behind"
 
     def answer(self, id: str) -> str:
         """STRING of how the submission of this id was answered when its key was another task's; expires after 10 min.
