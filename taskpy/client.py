@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from taskpy import flow, lists, ops, pages, space, spec, upkeep
+from taskpy import branches, flow, lists, ops, pages, space, spec, upkeep
+from taskpy.branches import Branch
 from taskpy.connection import Redis
 from taskpy.definition import Definition
 from taskpy.info import KnownQueue, KnownWorker
@@ -108,6 +109,10 @@ class Client:
     def about(self, id: str) -> About:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
         return self._drive(lists.about(self.space.keys, id=id, server=lambda: self.space.server))
+
+    def tree(self, id: str) -> Branch:
+        """The tree of tasks below this one, as it is now. Raises `TaskNotFound`."""
+        return self._drive(branches.branch(self.space.keys, id=id, server=lambda: self.space.server))
 
     # -- dead letters ---------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from taskpy import address, errors, lists, ops, pages, spec, upkeep
+from taskpy import address, branches, errors, lists, ops, pages, spec, upkeep
+from taskpy.branches import Branch
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import AsyncConnections, Redis
 from taskpy.info import KnownQueue, KnownWorker
@@ -99,6 +100,10 @@ class Client:
     async def about(self, id: str) -> About:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
         return await self.broker.drive(lists.about(self.keys, id=id, server=lambda: self.server))
+
+    async def tree(self, id: str) -> Branch:
+        """The tree of tasks below this one, as it is now. Raises `TaskNotFound`."""
+        return await self.broker.drive(branches.branch(self.keys, id=id, server=lambda: self.server))
 
     async def dead(self, *, page: int = 0) -> DeadPage:
         """A page of the dead letters with their exceptions, the newest first; page 0 is the newest."""

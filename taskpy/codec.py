@@ -59,6 +59,7 @@ _OPTIONS: Mapping[str, tuple[type, ...]] = {
     "restarts": (int,),
     "keep": (int, float),
     "handover": (bool,),
+    "children": (str,),
 }
 
 

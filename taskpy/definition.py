@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from taskpy import registry
 from taskpy.checkpoint import StateForm
 from taskpy.retry import Backoff
-from taskpy.spec import Options
+from taskpy.spec import NO_OPTIONS, Children, Options
 
 if TYPE_CHECKING:
     from taskpy import aio
@@ -94,6 +94,7 @@ def task(
     keep: float | None = None,
     handover: bool | None = None,
     time_limit: float | None = None,
+    children: Children | None = None,
     state_version: int = 1,
     upgrade: Callable[[Any, int], Any] | None = None,
 ) -> "_Decorator": ...
@@ -112,7 +113,8 @@ def task(
     time after a pause of `backoff` (seconds, or a `Backoff`); `restarts` how often it is started again after its
     worker was lost (2); `keep` how long the result is kept, in seconds (an hour); `handover` says that a worker which
     shuts down may hand it to another, which begins it again. An attempt that runs longer than `time_limit` seconds is
-    stopped, as by `stop(then="kill")`.
+    stopped, as by `stop(then="kill")`. `children` says what becomes of the tasks it has spawned when it ends: it counts as
+    running until they have ended ("wait"), they are asked to stop ("stop"), or nothing ("leave").
 
     `state_version` is the version of what the task's checkpoints store. A state of another version is given to
     `upgrade(state, version)`, which returns it in the form of this one.
@@ -152,9 +154,9 @@ def function_of(func: Any) -> Callable[..., Any]:
     return function
 
 
-def time_limit_of(func: Any) -> float | None:
-    """The time limit that `@task` gives the function, in seconds."""
-    return func.defaults.time_limit if isinstance(func, Definition) else None
+def options_of(func: Any) -> Options:
+    """The options that `@task` gives the function."""
+    return func.defaults if isinstance(func, Definition) else NO_OPTIONS
 
 
 def _refuse_plain_call(func: object, advice: str) -> None:

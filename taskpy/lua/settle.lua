@@ -1,17 +1,17 @@
 -- end tasks, any number of one worker
--- KEYS: held, dead, (task, inbox, outbox, events, recent)...
+-- KEYS: held, dead, felling, (task, inbox, outbox, events, recent)...
 -- ARGV: keep ms of dead letters, then per task: id, token, state, result or exception, keep ms ('' = as submitted),
 --   messages it has taken as text ('' = none were sent)
 -- returns: per task 1 ended so (now or before), 0 fenced
 -- needs: unhold, finish
-local held, dead, keep_dead = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local held, dead, felling, keep_dead = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
 local answers = {}
-for n = 1, (#KEYS - 2) / 5 do
-  local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n - 2, 5 * n + 2)
+for n = 1, (#KEYS - 3) / 5 do
+  local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n - 1, 5 * n + 3)
   local id, token, ending, value, keep_now, taken = unpack(ARGV, 6 * n - 4, 6 * n + 1)
   local values = redis.call('HMGET', task, 'st', 'tok', unpack(LASTING))
   local state, current = unpack(values, 1, 2)
-  local used = { unpack(values, 3, 6) }
+  local used = { unpack(values, 3, 7) }
   if state == 'running' and current == token then
     redis.call('HDEL', held, id) -- the first write frees memory, so it works at maxmemory
     if keep_now ~= '' then
@@ -19,7 +19,9 @@ for n = 1, (#KEYS - 2) / 5 do
       redis.call('HSET', task, 'keep', keep_now)
     end
     if taken ~= '' then redis.call('HSET', task, 'seen', 'end ' .. taken) end
-    local keys = { task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead }
+    local keys = {
+      task = task, inbox = inbox, outbox = outbox, events = events, recent = recent, dead = dead, felling = felling,
+    }
     finish(keys, id, ending, value, used, keep_dead)
     answers[n] = 1
   else

@@ -95,12 +95,13 @@ def due(
     dead_count: int = specs.KEEP_DEAD_COUNT,
     renew: Sequence[str] = (),
 ) -> Op[Due]:
-    """Name the silent workers, the tasks whose delay is over and the dead letters that are too old or too many.
+    """Name the silent workers, the tasks whose delay is over, the dead letters that are too old or too many, and
+    the tasks below which all are to be stopped.
 
     Before that it prolongs the leases of the workers that `renew` names, as `renew` does.
     """
     args: list[Arg] = [ms(lease), ms(keep_dead), dead_count, *renew]
-    shared = [keys.lease(), keys.later(), keys.meta(), keys.dead()]
+    shared = [keys.lease(), keys.later(), keys.meta(), keys.dead(), keys.felling()]
     return scripted("due", [*shared, *map(keys.worker, renew)], args, Due.of)
 
 
@@ -130,7 +131,8 @@ def lose(keys: Keys, *, wid: str, lease: float, sure: bool) -> Op[list[str] | No
 
 def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = specs.KEEP_DEAD_SECONDS) -> Op[bool]:
     """Give back one task of a worker that was declared lost; `queue` may be '' when the task is gone."""
-    others = [keys.queue(queue), keys.bell(queue), keys.held(wid), keys.lease(), keys.later(), keys.dead()]
+    places = [keys.queue(queue), keys.bell(queue), keys.held(wid), keys.lease()]
+    others = [*places, keys.later(), keys.dead(), keys.felling()]
     return scripted("recover", [*task_keys(keys, id, queue), *others], [id, wid, ms(keep_dead)], bool)
 
 
@@ -163,7 +165,8 @@ def settle(
     for e in endings:
         keep = "" if e.keep is None else ms(e.keep)
         args += [e.id, e.token, e.state, e.value, keep, "" if e.taken is None else e.taken.dump()]
-    return scripted("settle", [keys.held(wid), keys.dead(), *per_task], args, lambda answer: [bool(a) for a in answer])
+    shared = [keys.held(wid), keys.dead(), keys.felling()]
+    return scripted("settle", [*shared, *per_task], args, lambda answer: [bool(a) for a in answer])
 
 
 #: Why a task goes back to its queue: it failed and asks for another run; it is handed over; nobody here knows its
@@ -192,7 +195,10 @@ def giveback(
     """
     return scripted(
         "giveback",
-        [*task_keys(keys, id, queue), keys.queue(queue), keys.bell(queue), keys.held(wid), keys.later(), keys.dead()],
+        [
+            *task_keys(keys, id, queue),
+            *(keys.queue(queue), keys.bell(queue), keys.held(wid), keys.later(), keys.dead(), keys.felling()),
+        ],
         [id, token, why, error, ms(delay), ms(keep_dead)],
         bool,
     )
