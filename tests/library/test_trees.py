@@ -1,11 +1,17 @@
 """A tree of tasks: children that know their parent, a stop that takes all of them, and what becomes of them at an end."""
 
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import places
 import pytest
 import tree_tasks as tasks
 from places import SOON, WOKEN, eventually
 
 import taskpy
+from taskpy import Task
 
 thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
 plain = pytest.mark.parametrize("place", places.PLAIN, indirect=True)
@@ -201,3 +207,37 @@ def test_nothing_is_spawned_once_the_tree_is_to_stop(place):
 
     assert handle.stop(tree=True, timeout=SOON) == "stopped"
     assert [child.done for child in handle.children()] == [True] * len(handle.children())
+
+
+#: How many trees of threads are stopped while they grow, and how many at once.
+TREES = 1000
+AT_ONCE = 8
+
+
+def test_no_thread_slips_through_a_stop_of_the_tree():
+    seed = int(os.environ.get("TASKPY_TREES_SEED", random.randrange(10**6)))
+    print(f"TASKPY_TREES_SEED={seed}")
+    begun = []
+
+    def grow(t, depth, word):
+        begun.append((word.partition(".")[0], time.monotonic()))
+        chance = random.Random(f"{seed}.{word}")
+        for number in range(2 if depth else 0):
+            t.sleep(chance.random() * 0.002)
+            t.spawn(grow, depth - 1, f"{word}.{number}")
+        while t.sleep(60):
+            pass
+
+    def stopped(number):
+        top = Task(grow, 2, str(number))
+        top.start()
+        time.sleep(random.Random(f"{seed}.{number}").random() * 0.006)
+        top.stop(tree=True, timeout=SOON)
+        moment, below = time.monotonic(), all_below(top)
+        assert states([top, *below]) == [str(one.state) for one in [top, *below] if one.done]
+        return str(number), moment
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        ends = dict(threads.map(stopped, range(TREES)))
+    assert len(begun) > TREES * 2, "hardly anything grew"
+    assert [root for root, moment in begun if moment > ends[root]] == []

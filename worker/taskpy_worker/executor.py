@@ -322,7 +322,10 @@ class Executor:
         self.enter(attempt)
         interrupt = cast("ThreadInterrupt", attempt.interrupt)
         outcome = call.run(ready.function, ready.inside, on.around, interrupt=interrupt)
-        if not self.guardian.take(attempt, outcome):
+        if self.guardian.take(attempt, outcome):
+            self.slots.leave(ready)  # its children may need it
+            self.freed.give()
+        else:
             # Where others wait for this slot, their ends and this one will be told together.
             settle = self._settler.settle if self.slots.waiting else self._settler.settle_here
             settle(attempt, outcome)
@@ -340,10 +343,13 @@ class Executor:
 
         def done(task: "asyncio.Task[Outcome]") -> None:
             outcome = eventloop.outcome_in(task)
-            if not self.guardian.take(attempt, outcome):
+            awaits = self.guardian.take(attempt, outcome)
+            if not awaits:
                 self._settler.settle(attempt, outcome)
             self.enforcer.returned(attempt)
             self.slots.leave(ready)
+            if awaits:
+                self.freed.give()
 
         self.enter(attempt)
         interrupt = cast("CoroutineInterrupt", attempt.interrupt)
