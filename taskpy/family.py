@@ -46,6 +46,11 @@ class Family:
         self._awaiting: Callable[[], None] | None = None  # the function has returned; to be called when no child runs
 
     @property
+    def awaited(self) -> bool:
+        """Whether the function has returned, and only the children have not ended."""
+        return self._awaiting is not None
+
+    @property
     def children(self) -> list[object]:
         """The handles of the children, in the order in which they were spawned."""
         with self._lock:

@@ -63,7 +63,8 @@ class ThreadLine(LocalLine):
 
     def kill(self) -> None:
         """Call the task stopped, whatever it still does: a thread cannot be ended by force."""
-        super().ended(Outcome(Verdict.STOPPED, note=call.STILL_RUNS))
+        note = call.CHILDREN_RUN if self.family.awaited else call.STILL_RUNS
+        super().ended(Outcome(Verdict.STOPPED, note=note))
         self.mailbox.lose()
 
 

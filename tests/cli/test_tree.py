@@ -9,6 +9,8 @@ def top(working):
     task = working.client.submit("cli.family")
     children = working.client.attach(task.id).recv(timeout=5)
     [leaf] = [working.client.attach(children[-1]).recv(timeout=5)]
+    for id in (*children, leaf):
+        assert working.client.attach(id).wait_begun(timeout=5)
     yield task, children, leaf
     task.stop(tree=True, timeout=10)
 

@@ -91,7 +91,7 @@ class Enforcer:
 
     def abandon(self, attempt: Attempt) -> None:
         """Call a task stopped whose function does not end, or which still waits for its children, and fence it."""
-        note = "its children had not ended"
+        note = call.CHILDREN_RUN
         if not attempt.returned:
             logger.warning(
                 "stop: the function goes on, and its task is called stopped: task=%s name=%s", attempt.id, attempt.name
