@@ -209,6 +209,31 @@ def test_nothing_is_spawned_once_the_tree_is_to_stop(place):
     assert [child.done for child in handle.children()] == [True] * len(handle.children())
 
 
+@pytest.mark.parametrize("place", ["process"], indirect=True)
+def test_who_was_spawned_in_a_child_process_ends_with_it(place):
+    handle = place.begun(tasks.nested, 2)
+    below = all_below(handle)
+    assert len(below) == 2
+
+    handle.line.kill()
+    with pytest.raises(taskpy.WorkerLost):
+        handle.get(SOON)
+    assert eventually(lambda: all(one.done for one in below))
+    for one in below:
+        with pytest.raises(taskpy.WorkerLost, match="has ended"):
+            one.get(SOON)
+
+
+@pytest.mark.parametrize("place", ["process"], indirect=True)
+def test_one_child_of_a_child_process_is_killed(place, gate):
+    handle = place.begun(tasks.with_deaf_child, gate.path)
+    [child] = handle.children()
+    assert child.stop(grace=0, then="kill", timeout=SOON) == "stopped"
+    assert handle.state == "running"
+    with pytest.raises(taskpy.errors.AlreadyStarted):
+        child.start()
+
+
 #: How many trees of threads are stopped while they grow, and how many at once.
 TREES = 1000
 AT_ONCE = 8

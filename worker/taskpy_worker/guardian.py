@@ -15,11 +15,10 @@ from taskpy.answers import Standing
 from taskpy.deadline import Deadline
 from taskpy.mailbox_redis import RedisMailbox
 from taskpy.nudge import Nudge
-from taskpy.ops import Ending
 from taskpy.space import Space
 from taskpy.spec import Outcome, Verdict
 from taskpy_worker.attempt import Attempt
-from taskpy_worker.settler import Settler, decide
+from taskpy_worker.settler import Settler, goes_on
 
 logger = logging.getLogger("taskpy.worker")
 
@@ -73,8 +72,8 @@ class Guardian:
         mailbox = attempt.mailbox
         if mailbox is None or not mailbox.children or (attempt.options.children or "wait") != "wait":
             return False
-        if outcome.verdict in (Verdict.RELEASED, Verdict.LOST) or not isinstance(decide(attempt, outcome), Ending):
-            return False  # it goes on elsewhere, or is tried again, and so do they
+        if goes_on(attempt, outcome):
+            return False  # elsewhere, or again, and so do they
         attempt.returned = True
         self._new.put(_Parent(attempt, mailbox, outcome))
         self.nudge.give()
