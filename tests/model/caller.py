@@ -39,6 +39,7 @@ class Caller(RuleBasedStateMachine):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.snapshot: tuple[World, dict[str, tuple[int, bytes]]] | None = None
         self.ends: dict[str, Any] = {}
+        self.grown: dict[str, list[str]] = {}  # the children of those below whom all are to stop
         self.entries: dict[tuple[str, str], int] = {}
         self.count = 0
         self.answer_may_be_lost = False
@@ -93,6 +94,8 @@ class Caller(RuleBasedStateMachine):
             assert task.state != "queued" or id in waiting | held, f"I1: {id} is stuck"
             if task.state == "running":
                 assert id in self.world.workers[owner(task.token)].held, f"I2: {id} is stuck"
+            if task.tree:
+                assert self.grown.setdefault(id, [*task.children]) == task.children, f"I15: the tree of {id} grows"
             if task.state in FINAL:
                 end = task.state, task.result, task.error
                 assert self.ends.setdefault(id, end) == end, f"I7: the end of {id} has changed"

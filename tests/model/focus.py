@@ -61,7 +61,7 @@ RULES = {
     "an end forgets its children": "spawn settle",
     "a stop of the tree forgets the children": "spawn stop",
     "a stop of the tree can become milder": "spawn stop fell",
-    "a late word that all were asked counts": "spawn stop fell a_late_copy",
+    "a late word that all were asked counts": "spawn stop fell",
 }
 
 

@@ -65,12 +65,12 @@ class ProtocolMachine(Caller):
         wish = {"reason": reason, "by": by, "follows": follows, "grace": grace, "tree": tree}
         self.call("stop", id=id, queue=self._queue(id), **wish)
 
-    @rule(n=any_of)
-    def fell(self, n: int) -> None:
-        """All below a task were asked to stop."""
+    @rule(n=any_of, behind=st.integers(0, 1))
+    def fell(self, n: int, behind: int) -> None:
+        """All below a task were asked to stop; or by an entry that has been replaced, by somebody who is late."""
         id = sorted(self.world.felling)[n % len(self.world.felling)] if self.world.felling else self._id(n)
         found = self.call("children", id=id, first=0, count=9)
-        self.call("felled", id=id, entry=found.felling or "0")
+        self.call("felled", id=id, entry=str(int(found.felling) - behind) if found.felling.isdecimal() else "0")
 
     @rule(n=any_of, sender=st.sampled_from("xy"), body=st.sampled_from([b"m", b"n"]))
     def send(self, n: int, sender: str, body: bytes) -> None:
@@ -328,6 +328,7 @@ class ProtocolMachine(Caller):
         self.world = copy.deepcopy(world)
         self.answer_may_be_lost = False
         self.ends.clear()
+        self.grown.clear()
 
     def _change(self, command: str, *args: Any, **options: Any) -> None:
         """Change something by hand, though the server be full."""
