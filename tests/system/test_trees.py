@@ -10,6 +10,7 @@ import pytest
 
 import taskpy
 from taskpy import ops
+from tests.system.test_crash_points import Doomed
 from tests.system.waiting import until
 
 TREES = 1000
@@ -124,6 +125,34 @@ def test_children_of_all_attempts_are_waited_for(fleet):
 
     assert task.get(30) == 2
     assert [child.get(20) for child in task.children()] == [1, 4]
+
+
+@pytest.mark.parametrize(("point", "numbers"), [("spawn.before", [4]), ("spawn.after", [1, 4])])
+def test_a_child_of_a_worker_dies_at_a_spawn(fleet, point, numbers):
+    doomed = Doomed(fleet.folder, point)
+    task = fleet.client.submit("growing.spawns_one")
+    fleet.worker(module="growing", lease=60, env=doomed.env, ready=False)
+
+    doomed.wait()
+    assert task.get(30) == 2
+    assert [child.get(20) for child in task.children()] == numbers
+
+
+@pytest.mark.parametrize("point", ["settle.before", "settle.after", "children.before", "felled.before", "felled.after"])
+def test_a_child_of_a_worker_dies_as_it_ends_a_parent(fleet, point):
+    doomed = Doomed(fleet.folder, point)
+    fleet.worker(module="growing", queue="leaves")  # where the child lives on
+    task = fleet.client.options(queue="doomed").of("growing.leaves_behind").submit(str(fleet.folder))
+    fleet.worker(module="growing", queue="doomed", env=doomed.env, ready=False)
+
+    doomed.wait()
+    assert task.wait(30)
+    children = task.children()
+    for child in children:
+        assert child.wait(30)
+        assert child.stop_reason == "its parent has ended"
+    assert (fleet.folder / "child").read_text() == children[-1].id
+    until(lambda: not felling(fleet), fleet.logs)
 
 
 # -- slots --------------------------------------------------------------------------------------

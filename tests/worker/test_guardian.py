@@ -1,5 +1,7 @@
 """The guardian, tick by tick: parents wait for their children without a slot, and take them along where they are to."""
 
+import threading
+
 import pytest
 
 from taskpy import ops, task
@@ -175,6 +177,38 @@ def test_who_is_tried_again_does_not_wait_and_then_waits_for_all(rig):
     until(lambda: worker.settler.tick(0.01) and one.done, "the child to end")
     hear_of_it(worker)
     assert made.get(1) == "mine"
+
+
+@task(name="guarded.late")
+def late(t):
+    """Leaves a thread behind that spawns another child."""
+    t.spawn(child)
+
+    def spawn_another():
+        functions.GATE.wait(LONG)
+        t.spawn(child)
+        functions.ANSWERED.set()
+
+    threading.Thread(target=spawn_another).start()
+    functions.BEGUN.append((t.id, t.attempt))
+    return "mine"
+
+
+def test_a_child_is_waited_for_that_was_spawned_when_the_function_had_returned(rig):
+    worker = rig.worker()
+    made = begun(rig, worker, "guarded.late")
+    guardian = awaited(worker)
+    functions.GATE.set()
+    assert functions.ANSWERED.wait(LONG)
+    first, second = made.children()
+    first.stop(join=False)  # both in their queue
+
+    until(lambda: guardian.tick() is not None and not {first.id} & guardian._awaited.keys(), "the first to have ended")
+    guardian.tick()
+    assert (worker.settler.pending, made.state) == (0, "running")
+    second.stop(join=False)
+    hear_of_it(worker)
+    assert made.result == "mine"
 
 
 @pytest.mark.parametrize(("children", "asked"), [("stop", "its parent has ended"), ("leave", None)])

@@ -38,6 +38,7 @@ class _Parent:
     mailbox: RedisMailbox
     outcome: Outcome
     pending: set[str] | None = None
+    seen: int = 0  # how many children it had spawned, as far as is known, when they were read
     felled: bool = False  # whether its children were asked to stop
 
     @property
@@ -112,7 +113,9 @@ class Guardian:
         if parent.mailbox.lost:
             parent.outcome = Outcome(Verdict.LOST)
         else:
-            if parent.pending is None:
+            if parent.pending is None or (not parent.pending and parent.mailbox.children > parent.seen):
+                # The second: a thread of its function goes on, and has spawned another.
+                parent.seen, parent.felled = parent.mailbox.children, False
                 parent.pending = self._watched(id)
                 self._look(parent.pending)
             if parent.pending and parent.must_fell:

@@ -67,3 +67,18 @@ def goes_on(t, folder):
     if t.attempt == 1:
         t.sleep(60)
     return t.attempt
+
+
+@task
+def spawns_one(t):
+    """Spawns one in each attempt."""
+    t.spawn(square, t.attempt)
+    return t.attempt
+
+
+@task(children="stop")
+def leaves_behind(t, folder):
+    """Ends while its child runs."""
+    child = t.spawn(leaf.options(queue="leaves"))
+    Path(folder, "child").write_text(child.id)
+    child.wait_begun()
