@@ -87,7 +87,8 @@ class Started:
     """An attempt that begins. `wish`: it was asked to stop already. `lost` counts the workers it has outlived.
 
     `received` and `sent` count all messages there have ever been, `acknowledged` are those of the inbox that are done with
-    (see `Taken`), acknowledged in so many steps. `checkpoint` is the state of the last one, packed.
+    (see `Taken`), acknowledged in so many steps. `checkpoint` is the state of the last one, packed. `children` are all that
+    earlier attempts have spawned.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Started:
     sent: int
     wish: Wish | None
     checkpoint: bytes | None
+    children: int = 0
 
     @classmethod
     def of(cls, id: str, token: str, row: Any) -> Self | None:
@@ -118,7 +120,7 @@ class Started:
             if len(story) == 1:  # it has none yet, but for the number of its attempt
                 return cls(id, token, text(queue), spec, _count(story[0]), 0, 0, 0, "0 ", 0, 0, 0, None, None)
             acknowledged, checkpoint, wish, *counts = story
-            attempt, retries, unknowns, lost, acknowledgements, received, sent = map(_count, counts)
+            attempt, retries, unknowns, lost, acknowledgements, received, sent, children = map(_count, counts)
             heard = wish_of(wish)
             Taken.load(text(acknowledged))
         except (errors.Malformed, TypeError, ValueError):
@@ -138,6 +140,7 @@ class Started:
             sent=sent,
             wish=heard,
             checkpoint=checkpoint or None,
+            children=children,
         )
 
 
@@ -194,7 +197,7 @@ class Due:
     """Work for whoever sweeps: workers to `lose`, tasks to `promote`, dead letters to `forget`.
 
     `next` is in seconds from now, None when no task is delayed. Each list is cut; ask again after a full one. `renewed`
-    says of each worker whose lease was to be prolonged whether it was.
+    says of each worker whose lease was to be prolonged whether it was. All below the tasks in `felling` are to be stopped.
     """
 
     wids: list[str]
@@ -202,13 +205,37 @@ class Due:
     next: float | None
     surplus: list[str]
     renewed: list[bool]
+    felling: list[str]
 
     @classmethod
     def of(cls, reply: Any) -> Self:
         """Read the reply of `due`."""
-        wids, ids, wait, surplus, renewed = reply
+        wids, ids, wait, surplus, renewed, felling = reply
         soon = None if wait < 0 else wait / 1000
-        return cls(texts(wids), texts(ids), soon, texts(surplus), [bool(known) for known in renewed])
+        known = [bool(known) for known in renewed]
+        return cls(texts(wids), texts(ids), soon, texts(surplus), known, texts(felling))
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """A page of the children of a task, of `count` that it has ever spawned, with its state (None: no such task).
+
+    `wish`: all below it are to stop; `felling` is the number of its entry among those whose
+    trees are to be stopped, '' when it has none.
+    """
+
+    state: State | None
+    felling: str
+    wish: Wish | None
+    count: int
+    ids: list[str]
+
+    @classmethod
+    def of(cls, reply: Any) -> Self:
+        """Read the reply of `children`."""
+        state, felling, wish, count, ids = reply
+        known = State(text(state)) if state else None
+        return cls(known, text(felling), wish_of(wish), _count(count), [text(id) for id in ids if id])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ Function = Callable[..., Any]
 
 #: What is noted of a task that was called stopped while its function goes on.
 STILL_RUNS = "its function did not end, and still runs"
+#: ... and of one that had only waited for its children.
+CHILDREN_RUN = "its children had not ended"
 Around = Callable[[Any], contextlib.AbstractContextManager[Any]]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from taskpy import flow, lists, pages, space, spec, spread, upkeep
+from taskpy import branches, flow, lists, pages, space, spec, spread, upkeep
+from taskpy.branches import Branch
 from taskpy.connection import Redis
 from taskpy.definition import Definition
 from taskpy.info import KnownQueue, KnownWorker
@@ -118,6 +119,12 @@ class Client:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
         return self._drive(
             lists.about(self.space.keys_of(spec.checked_id(id)), id=id, server=lambda: self.space.server)
+        )
+
+    def tree(self, id: str) -> Branch:
+        """The tree of tasks below this one, as it is now. Raises `TaskNotFound`."""
+        return self._drive(
+            branches.branch(self.space.keys_of(spec.checked_id(id)), id=id, server=lambda: self.space.server)
         )
 
     # -- dead letters ---------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from taskpy import address, errors, keyed, lists, pages, spec, spread, upkeep
+from taskpy import address, branches, errors, keyed, lists, pages, spec, spread, upkeep
+from taskpy.branches import Branch
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import AsyncConnections, Redis
 from taskpy.info import KnownQueue, KnownWorker
@@ -123,6 +124,12 @@ class Client:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
         return await self.broker.drive(
             lists.about(self.keys_of(spec.checked_id(id)), id=id, server=lambda: self.server)
+        )
+
+    async def tree(self, id: str) -> Branch:
+        """The tree of tasks below this one, as it is now. Raises `TaskNotFound`."""
+        return await self.broker.drive(
+            branches.branch(self.keys_of(spec.checked_id(id)), id=id, server=lambda: self.server)
         )
 
     async def dead(self, *, page: int = 0) -> DeadPage:

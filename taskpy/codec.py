@@ -61,6 +61,7 @@ _OPTIONS: Mapping[str, tuple[type, ...]] = {
     "handover": (bool,),
     "key": (str,),
     "on_conflict": (str,),
+    "children": (str,),
 }
 
 

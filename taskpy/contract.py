@@ -109,6 +109,15 @@ class Contract(ABC, Generic[R]):
         """What the task sends, from a place of the caller's choice."""
         self._only("outside")
 
+    def children(self) -> Any:
+        """The tasks that it has spawned."""
+        self._only("outside")
+
+    @property
+    def parent(self) -> Any:
+        """The task that has spawned it."""
+        self._only("outside")
+
     def __enter__(self) -> Self:
         """Whoever leaves the block stops the task, and waits for its end."""
         self._only("outside")
@@ -142,6 +151,10 @@ class Contract(ABC, Generic[R]):
         """Whether the task was asked to stop."""
         self._only("inside")
 
+    def spawn(self, func: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Start another task as a child of this one."""
+        self._only("inside")
+
     def sleep(self, seconds: float) -> bool:
         """Sleep; True after the whole time, False when a stop woke the task."""
         self._only("inside")
@@ -158,7 +171,7 @@ class Contract(ABC, Generic[R]):
         raise errors.WrongSide(
             "this belongs to the task itself; a handle has start, wait, get, stop, send, recv and stream"
             if side == "inside"
-            else "this belongs to a handle; inside a task there are stopped, sleep, send, recv, checkpoint and release"
+            else "this belongs to a handle; inside a task there are stopped, sleep, send, recv, spawn, checkpoint and release"
         )
 
 

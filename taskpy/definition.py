@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from taskpy import registry
 from taskpy.checkpoint import StateForm
 from taskpy.retry import Backoff
-from taskpy.spec import Conflict, Options
+from taskpy.spec import NO_OPTIONS, Children, Conflict, Options
 
 if TYPE_CHECKING:
     from taskpy import aio
@@ -96,6 +96,7 @@ def task(
     time_limit: float | None = None,
     key: str | None = None,
     on_conflict: Conflict | None = None,
+    children: Children | None = None,
     state_version: int = 1,
     upgrade: Callable[[Any, int], Any] | None = None,
 ) -> "_Decorator": ...
@@ -114,7 +115,8 @@ def task(
     time after a pause of `backoff` (seconds, or a `Backoff`); `restarts` how often it is started again after its
     worker was lost (2); `keep` how long the result is kept, in seconds (an hour); `handover` says that a worker which
     shuts down may hand it to another, which begins it again. An attempt that runs longer than `time_limit` seconds is
-    stopped, as by `stop(then="kill")`.
+    stopped, as by `stop(then="kill")`. `children` says what becomes of the tasks it has spawned when it ends: it counts as
+    running until they have ended ("wait"), they are asked to stop ("stop"), or nothing ("leave").
 
     With a `key` one task of it is live in a namespace, at most: here, that makes it a task of which one runs at a time.
     `on_conflict` says what becomes of the next one: "reject" (`KeyTaken` is raised), "join" (the submitter gets a handle
@@ -159,9 +161,9 @@ def function_of(func: Any) -> Callable[..., Any]:
     return function
 
 
-def time_limit_of(func: Any) -> float | None:
-    """The time limit that `@task` gives the function, in seconds."""
-    return func.defaults.time_limit if isinstance(func, Definition) else None
+def options_of(func: Any) -> Options:
+    """The options that `@task` gives the function."""
+    return func.defaults if isinstance(func, Definition) else NO_OPTIONS
 
 
 def _refuse_plain_call(func: object, advice: str) -> None:

@@ -1,9 +1,10 @@
 """The handle: the outside of a task for threads. `Task`, `ProcessTask` and `RemoteTask` differ in their line only."""
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, cast, overload
 
 from taskpy import errors, flow
 from taskpy.contract import Contract, recv_order
@@ -11,7 +12,7 @@ from taskpy.line import Line, LocalLine, Reported, Status
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
-from taskpy.spec import GRACE_SECONDS, MISSING, Follows, Outcome, State, StopReason, Verdict
+from taskpy.spec import GRACE_SECONDS, MISSING, Follows, Options, Outcome, State, StopReason, Verdict
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -75,6 +76,7 @@ class Handle(Contract[R]):
         reason: str | None = None,
         grace: float = GRACE_SECONDS,
         then: Follows | None = None,
+        tree: bool = False,
     ) -> State:
         """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds.
 
@@ -83,9 +85,22 @@ class Handle(Contract[R]):
         so too, and a second later ends it by force: a child process is killed (at once), a thread that goes on all the
         same is fenced, and its task called stopped. Asked again, a stop can only become stricter; the first reason counts.
 
+        With `tree` all below it are asked, too, also those that it is spawning at this moment; and `join` waits for them.
+
         Returns the state by then. A task that has not begun never will; one that has ended stays as it is.
         """
-        return self._drive(self._flows.stop(join, timeout, reason, grace, then)).state
+        return self._drive(self._flows.stop(join, timeout, reason, grace, then, tree=tree)).state
+
+    # -- its family -----------------------------------------------------------------------------
+
+    def children(self) -> "list[Handle[Any]]":
+        """Handles of the tasks that it has spawned, in that order, over all attempts."""
+        raise NotImplementedError
+
+    @property
+    def parent(self) -> "Handle[Any] | None":
+        """A handle of the task that has spawned it; None for one that was started otherwise."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
@@ -249,18 +264,42 @@ class LocalHandle(Handle[R]):
         begin: Callable[[], None],
     ) -> None:
         super().__init__(id, line, args=args, kwargs=kwargs)
-        self._line = line
+        self.line = line
+        line.family.id = id
         self._begin = begin
+        self._limit: float | None = None
         self._pid = os.getpid()
 
     def start(self) -> None:
         """Run the function in the background. Raises `AlreadyStarted` the second time, and after a stop."""
-        self._drive(self._line.start())
+        self._drive(self.line.start())
         try:
             self._begin()
         except BaseException as error:
-            self._line.ended(Outcome(Verdict.FAILED, error=error))
+            self.line.ended(Outcome(Verdict.FAILED, error=error))
             raise
+
+    def children(self) -> "list[Handle[Any]]":
+        """Handles of the tasks that it has spawned, in that order."""
+        self._check_process()
+        return [cast("LocalHandle[Any]", child).again() for child in self.line.family.children]
+
+    @property
+    def parent(self) -> "Handle[Any] | None":
+        """A handle of the task that has spawned it; None for one that was started otherwise."""
+        found = cast("LocalHandle[Any] | None", self.line.family.parent)
+        return None if found is None else found.again()
+
+    def again(self) -> Self:
+        """Another handle of this task, that reads from a place of its own."""
+        made = copy.copy(self)
+        made._flows = OutsideFlows(self.line, attached=True)  # noqa: SLF001 - our own
+        return made
+
+    def take_options(self, options: Options) -> None:
+        """Run it with those of these options that mean something for a local task."""
+        self._limit = options.time_limit
+        self.line.family.policy = options.children or "wait"
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         self._check_process()

@@ -15,6 +15,7 @@ from taskpy.contract import Contract, recv_order
 from taskpy.deadline import Deadline
 from taskpy.mailbox import Mailbox
 from taskpy.reports import Reports
+from taskpy.spawning import Spawner
 from taskpy.spec import MISSING, OUTBOX_LIMIT, State, StopReason
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class Run:
     """One start of a task's function: which task, with what, the how-manieth, and by whom it may be taken over.
 
     `handover` says that a drain may unwind it; `releasable` that it can be given back at all (on a worker it can). `form` is
-    the form of the states that its checkpoints store.
+    the form of the states that its checkpoints store, `spawner` starts its children.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Run:
     handover: bool = False
     releasable: bool = False
     form: StateForm = field(default_factory=StateForm)
+    spawner: Spawner | None = None
 
 
 class InsideFlows:
@@ -126,6 +128,13 @@ class InsideFlows:
             if deadline.over:
                 return True
             yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
+
+    def spawn(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> flow.Flow[Any]:
+        """Start a child of this task; its handle."""
+        self.check()
+        if self._run.spawner is None:
+            raise errors.UsageError("this task cannot spawn others here; submit them, then they are nobody's children")
+        return (yield from self._run.spawner.spawn(func, args, kwargs))
 
     def stop(self, reason: str | None) -> flow.Flow[State]:
         """Ask this very task to stop; it goes on until it looks."""
@@ -295,6 +304,14 @@ class Inside(InsideView, Contract[Any]):
         has been stored.
         """
         self._drive(self._flows.checkpoint(state, send))
+
+    def spawn(self, func: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Start a task as a child of this one: where this one runs, in a thread, a process, or on a worker.
+
+        Takes a function, a task, its name, or a task with options (`crawl.options(queue="io")`). Returns its handle, a
+        `Task`, a `ProcessTask` or a `RemoteTask`. Raises `Stopped` when this task is to stop with all below it.
+        """
+        return self._drive(self._flows.spawn(func, args, kwargs))
 
     def sleep(self, seconds: float) -> bool:
         """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""

@@ -58,6 +58,13 @@ class Task(InsideView):
         """
         await flow.drive_async(self._flows.checkpoint(state, send), self._perform)
 
+    async def spawn(self, func: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Start a task as a child of this one, where this one runs: as `Inside.spawn`.
+
+        On a worker its handle is a `taskpy.aio.RemoteTask`, elsewhere a `Task` or a `ProcessTask`, whose calls block.
+        """
+        return await flow.drive_async(self._flows.spawn(func, args, kwargs), self._perform)
+
     async def sleep(self, seconds: float) -> bool:
         """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""
         return await flow.drive_async(self._flows.sleep(seconds), self._perform)

@@ -87,6 +87,13 @@ class Keys:
         """
         return f"{self.task(id)}:answer"
 
+    def felling(self) -> str:
+        """ZSET of the tasks below which all are to be stopped, by when the sweep does it if nobody has by then (ms).
+
+        Written by `stop` of a tree, and where a task ends whose children are to end with it; `felled` removes.
+        """
+        return f"{self._prefix}:felling"
+
     # -- one task -------------------------------------------------------------------------------
 
     def task(self, id: str) -> str:
@@ -100,6 +107,9 @@ class Keys:
         Of messages: `in` / `ib` received / acknowledged, `ibx` those acknowledged beyond, `ck` in how many steps, `on`
         sent; `s:<sender>` the last of a sender, its number there and among all; `asked` the last question which of them
         the task has taken, `seen` the last answer. Of its last checkpoint: `cp` the state, `cb` workers lost by then.
+        Of its family: `parent`, `cn` how many children it has ever spawned, `c:<n>` each of them, `kin` what becomes of
+        them when it ends, `tree` the wish to stop all below it: from then on it spawns nothing; `fell` how often it was
+        put into `felling`.
         When it reported: `pr` its progress, `lg` log lines ever kept, `l:<place>` one of them (the last ones are there:
         fields, and no list, so that they need no end of their own), `rp` token and number of the last report. At the
         end: `ended`, and `res` or `exc` (of a stopped task a word on how it was stopped; a retry leaves its error there,

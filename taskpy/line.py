@@ -7,11 +7,12 @@
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from taskpy import codec, errors, flow, ladder
+from taskpy.family import Family
 from taskpy.identity import who
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
@@ -105,7 +106,10 @@ class Line(Protocol):
         """Begin; raises `AlreadyStarted`."""
 
     def stop(self, wish: Wish) -> flow.Flow[None]:
-        """Ask the task to stop; a task that has not begun is stopped by that."""
+        """Ask the task to stop; a task that has not begun is stopped by that. Of a tree, ask all below it, too."""
+
+    def below(self) -> "flow.Flow[list[Line]]":
+        """All tasks below this one, in any order."""
 
     def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox: answered by its number, the final state that took nothing, or `FULL`."""
@@ -146,6 +150,8 @@ class LocalLine(ABC):
         self._nudge = Nudge()
         self._outbox = Outbox()
         self._taken = Taken()
+        self.family = Family()
+        self.on_end: Callable[[], None] | None = None  # for its parent
         self.reports = Reports(self._nudge.give)
 
     # -- the outside ----------------------------------------------------------------------------
@@ -182,7 +188,9 @@ class LocalLine(ABC):
         return flow.just(None)
 
     def wish(self, wish: Wish) -> None:
-        """Pass a wish to stop on, and plan what is to follow."""
+        """Pass a wish to stop on, and plan what is to follow; of a tree, also to all below."""
+        if wish.tree:
+            self.stop_below(wish)  # also of a task that has ended
         with self._lock:
             if self._status.state.done:
                 return
@@ -192,7 +200,21 @@ class LocalLine(ABC):
                 self._status = replace(self._status, state=State.STOPPED)
         self.ask_stop(wish)
         ladder.local.plan(self, wish)
+        self.family.asked()
         self._nudge.give()
+
+    def stop_below(self, wish: Wish) -> None:
+        """Ask all below to stop."""
+        self.family.stop(wish)
+
+    def below(self) -> flow.Flow[list[Line]]:
+        """All tasks below this one."""
+        found: list[Line] = []
+        level = self.family.lines
+        while level:
+            found += cast("list[Line]", level)
+            level = [child for line in level for child in cast("LocalLine", line).family.lines]
+        return flow.just(found)
 
     def limit(self, seconds: float | None) -> None:
         """Stop the task after so many seconds, and see to its end."""
@@ -271,8 +293,12 @@ class LocalLine(ABC):
             self._taken.add(number)
         self._nudge.give()
 
+    def came_out(self, outcome: Outcome) -> None:
+        """Note how the function came out: the task ends so, at once or when its children have ended."""
+        self.family.see_out(outcome, asked=lambda: self._status.stop is not None, end=lambda: self.ended(outcome))
+
     def ended(self, outcome: Outcome) -> None:
-        """Note how the function came out. The first outcome stays."""
+        """Note how the task has ended. The first outcome stays."""
         if outcome.verdict is Verdict.SUCCEEDED:
             status = Status(State.SUCCEEDED, value=outcome.value)
         elif outcome.verdict is Verdict.STOPPED:
@@ -280,7 +306,11 @@ class LocalLine(ABC):
         else:
             status = Status(State.FAILED, error=as_exception(outcome.error))
         with self._lock:
-            if not self._status.state.done:
+            first = not self._status.state.done
+            if first:
                 self._status = replace(status, stop=self._status.stop)
         ladder.local.forget(self)
         self._nudge.give()
+        self.family.bereave(outcome.verdict)
+        if first and self.on_end is not None:
+            self.on_end()

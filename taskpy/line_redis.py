@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from taskpy import codec, errors, flow, keyed, ops, pages, spec
+from taskpy import codec, errors, flow, keyed, ops, pages, spec, tree
 from taskpy.answers import Mail as RawMail
 from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full, Mail, Reported, Status
+from taskpy.line import FULL, Full, Line, Mail, Reported, Status
 from taskpy.listed import Event, Namespace, Worker
 from taskpy.nudge import Nudge
 from taskpy.reported import LogLine, Progress
 from taskpy.senders import Senders
 from taskpy.shards import shard_in
-from taskpy.spec import State, StopReason, TaskSpec, Wish
+from taskpy.spec import Children, State, StopReason, TaskSpec, Wish
 
 logger = logging.getLogger("taskpy.remote")
 
@@ -59,6 +59,7 @@ class RedisLine:
         self._early: list[bytes] = []  # messages from before the start
         self._starting = flow.Turn()  # held while it is being submitted: others wait for what came of it
         self._stop_reason: StopReason | None = None  # of a stop before the start
+        self._parent: dict[str, Any] | None = None  # who spawns it, under which token
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
         self.joined = False  # whether its key was another task's, so that this is the line to that one
@@ -157,7 +158,7 @@ class RedisLine:
             if self._task.options.key is not None:
                 yield from self._start_keyed(self._task, self._task.options.key)
                 return
-            yield self.submission()
+            _refused((yield self.submission()))
             self.submitted()
         except errors.Unreachable as error:
             raise errors.SubmitUncertain(
@@ -188,17 +189,20 @@ class RedisLine:
             raise errors.AlreadyStarted
         self._uncertain = True  # until it is answered, whatever may break it off
         options = self._task.options
-        return ops.submit(
-            self._keys,
-            id=self.id,
-            queue=self._task.queue,
-            name=self._task.name,
-            spec=self._packed,
-            delay=options.delay or 0.0,
-            restarts=options.restarts,
-            keep=options.keep,
-            messages=self._early,
-        )
+        given: dict[str, Any] = {
+            "id": self.id,
+            "queue": self._task.queue,
+            "name": self._task.name,
+            "spec": self._packed,
+        }
+        given |= {"delay": options.delay or 0.0, "restarts": options.restarts, "keep": options.keep}
+        if self._parent is None:
+            return ops.submit(self._keys, **given, messages=self._early)
+        return ops.spawn(self._keys, **given, **self._parent)
+
+    def spawned_by(self, parent: str, token: str, children: Children) -> None:
+        """Let it be the child of a running task, whose children fare so when it ends."""
+        self._parent = {"parent": parent, "token": token, "children": children}
 
     @staticmethod
     def submission_of(lines: "Sequence[RedisLine]") -> ops.Op[list[str]]:
@@ -241,7 +245,7 @@ class RedisLine:
             self._starting.give()
 
     def _stop(self, wish: Wish) -> flow.Flow[None]:
-        if self._final is not None or self._heard is not None:
+        if (self._final is not None or self._heard is not None) and not wish.tree:
             return
         queue = yield from self._located()
         answer: str = yield ops.stop(
@@ -252,13 +256,28 @@ class RedisLine:
             by=wish.reason.by,
             follows=wish.follows,
             grace=wish.grace,
+            tree=wish.tree,
         )
         if answer != "unknown":
             self._local = None
+            if wish.tree:
+                yield from tree.fell(self._keys, self.id, wish)
         elif self._local is not None:
             self._local = State.STOPPED  # the uncertain submit did not arrive
         else:
             raise self._not_found()
+
+    def children(self) -> flow.Flow[list[str]]:
+        """The ids of the tasks that it has spawned, in that order."""
+        found = [] if self._local is not None else (yield from tree.children(self._keys, self.id))
+        if found is None:
+            raise self._not_found()
+        return found
+
+    def below(self) -> flow.Flow[list[Line]]:
+        """All tasks below this one."""
+        ids = [] if self._local is not None else (yield from tree.below(self._keys, self.id))
+        return [RedisLine(self._keys, id, self._senders, server=self._server) for id in ids]
 
     # -- mail -----------------------------------------------------------------------------------
 
@@ -373,6 +392,11 @@ def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
     return errors.TaskNotFound(
         f"no task {id} in namespace {keys.namespace!r} on {server}: it never existed, or its result has expired{hint}"
     )
+
+
+def _refused(answer: str) -> None:
+    if answer in ("fenced", "stopping"):  # by a parent that may not spawn any more
+        raise errors.LeaseLost if answer == "fenced" else errors.Stopped
 
 
 def _status(standing: Standing) -> Status:

@@ -88,7 +88,7 @@ class Snapshot(Outline):
 
     `acknowledgements` counts how often it has acknowledged messages or stored a checkpoint. Where it was asked to stop,
     `by` says who did, `follows` what happens after `deadline` (epoch seconds) when it has not ended; `note` says how it
-    was stopped, where that was not plain. `key` is the key that it had while it lived.
+    was stopped, where that was not plain. `key` is the key that it had while it lived, `parent` is the task that has spawned it, `children` counts those it has spawned.
     """
 
     spec: bytes
@@ -111,13 +111,15 @@ class Snapshot(Outline):
     deadline: float | None = None
     note: str = ""
     key: str | None = None
+    parent: str | None = None
+    children: int = 0
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
 SNAPSHOT_FIELDS = (
     *OUTLINE_FIELDS,
-    *("spec", "res", "exc", "origin", "heir", "keep", "by", "then", "until", "pr", "key"),
-    *("unk", "mc", "in", "ib", "on", "lg", "ck"),
+    *("spec", "res", "exc", "origin", "heir", "keep", "by", "then", "until", "pr", "key", "parent"),
+    *("unk", "mc", "in", "ib", "on", "lg", "ck", "cn"),
 )
 _FOLLOWS: dict[bytes | None, Follows] = {b"raise": "raise", b"kill": "kill"}
 
@@ -127,8 +129,10 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir, keep, by, follows, until, progress, key, *counts = row[len(OUTLINE_FIELDS) :]
-    unknowns, restarts, received, acknowledged, sent, logged, marks = (int(count or 0) for count in counts)
+    spec, result, error, origin, heir, keep, by, follows, until, progress, key, parent, *counts = row[
+        len(OUTLINE_FIELDS) :
+    ]
+    unknowns, restarts, received, acknowledged, sent, logged, marks, children = (int(count or 0) for count in counts)
     state = outlined["state"]
     return Snapshot(
         **outlined,
@@ -148,6 +152,8 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         logged=logged,
         acknowledgements=marks,
         by=text(by or b""),
+        parent=None if parent is None else text(parent),
+        children=children,
         follows=_FOLLOWS.get(follows),
         deadline=seconds(until),
         note=text(error or b"") if state is State.STOPPED else "",

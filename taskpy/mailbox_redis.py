@@ -87,6 +87,7 @@ class RedisMailbox:
         self._fetched: deque[Fetched] = deque()  # and not taken
         self._brought: dict[int, bytes] = {}  # messages that came along with a nudge, by their numbers
         self._sent = started.sent
+        self.children = started.children  # how many it has spawned, in all attempts; or may have
         self._checkpoint = started.checkpoint
         self._keeps = started.checkpoint is not None  # only checkpoints acknowledge
         self._reported = 0

@@ -3,6 +3,7 @@
 A thread drives them in `handle.py`, a coroutine in `aio.py`.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -43,12 +44,33 @@ class OutsideFlows:
         return status.state is not State.QUEUED
 
     def stop(
-        self, join: bool, timeout: float | None, reason: str | None, grace: float, follows: Follows | None
+        self,
+        join: bool,
+        timeout: float | None,
+        reason: str | None,
+        grace: float,
+        follows: Follows | None,
+        *,
+        tree: bool = False,
     ) -> flow.Flow[Status]:
-        """Ask the task to stop; with `join` wait for the end. How the task stands by then."""
+        """Ask the task to stop, with `tree` all below it too; with `join` wait for the end. How the task stands by then."""
         deadline = Deadline(timeout)
-        yield from self.line.stop(wish_of(reason, grace, follows))
-        return (yield from self._until(lambda state: state.done, deadline) if join else self.line.look())
+        yield from self.line.stop(wish_of(reason, grace, follows, tree=tree))
+        status = yield from self._until(lambda state: state.done, deadline) if join else self.line.look()
+        if join and tree:
+            yield from self._until_all_below(deadline)
+        return status
+
+    def _until_all_below(self, deadline: Deadline) -> flow.Flow[None]:
+        pending = yield from self.line.below()
+        while True:
+            ended: list[bool] = yield from flow.together([_has_ended(line) for line in pending])
+            pending = [line for line, over in zip(pending, ended, strict=True) if not over]
+            if not pending or deadline.over:
+                return
+            first = OutsideFlows(pending[0], attached=True)
+            with contextlib.suppress(errors.TaskNotFound):  # it was not kept any longer
+                yield from first._until(lambda state: state.done, deadline)
 
     def recv(self, block: bool | str, timeout: float | None) -> flow.Flow[Any]:
         """Take the next message of the outbox, from this handle's own place on: see `Reader`."""
@@ -130,6 +152,13 @@ class OutsideFlows:
             yield from flow.pause(self.line, nudge, seen, deadline)
 
 
+def _has_ended(line: Line) -> flow.Flow[bool]:
+    try:
+        return (yield from line.look()).state.done
+    except errors.TaskNotFound:  # it was not kept any longer
+        return True
+
+
 def result_of(status: Status, timeout: float | None) -> Any:
     """What `get` returns of a task that stands so after `timeout`, or raises."""
     match status.state:
@@ -154,10 +183,10 @@ def stopped_text(status: Status) -> str:
     return "".join(parts)
 
 
-def wish_of(reason: str | None, grace: float, follows: Follows | None) -> Wish:
+def wish_of(reason: str | None, grace: float, follows: Follows | None, *, tree: bool = False) -> Wish:
     """The wish of this process that a task stops. Raises `BadArguments`."""
     if follows not in (None, "raise", "kill"):
         raise errors.BadArguments(f"then must be None, 'raise' or 'kill', not {follows!r}")
     if not isinstance(grace, int | float) or not 0 <= grace < float("inf"):
         raise errors.BadArguments(f"grace must be a number of seconds of at least 0, not {grace!r}")
-    return Wish(StopReason(reason or "", who()), follows, grace)
+    return Wish(StopReason(reason or "", who()), follows, grace, tree)

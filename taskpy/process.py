@@ -1,24 +1,28 @@
 """`ProcessTask`: a function in a child process of this one, spoken to over a pipe. The child's end is `process_child.py`.
 
-Frames on the pipe are msgpack tuples. To the child: ("run", id, function, spec), then ("send", message, inbox), ("stop", reason,
-by) and ("raise",). From it: ("begun",), ("took", number), ("out", messages), ("stop", reason, by) where it asks itself,
-("report", progress or b"", log lines), and at last ("end", state, value).
+Frames on the pipe are msgpack tuples. To the child: ("run", id, function, spec, what becomes of its children), then ("send",
+message, inbox), ("stop", reason, by), ("raise",), ("fell", reason, by, what follows, grace) for all that it has spawned, and
+("for", id, frame) for one of these. From it: ("begun",), ("took", number), ("out", messages), ("stop", reason, by) where it
+asks itself, ("report", progress or b"", log lines), ("child", id, spec) and ("of", id, frame) of what it spawns, and at last
+("end", state, value); its children may go on.
 """
 
+import functools
 import multiprocessing
 import multiprocessing.connection
 import queue
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+import weakref
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from taskpy import call, codec, errors, life, process_child, reference, spec
-from taskpy.definition import Definition, function_of, time_limit_of
+from taskpy.definition import Definition, function_of, options_of
 from taskpy.handle import LocalHandle
-from taskpy.line import LocalLine
+from taskpy.line_pipe import FRAME_LIMIT, RELAY_LIMIT, PipeLine, RelayedLine
 from taskpy.reported import Progress
-from taskpy.spec import MISSING, Outcome, State, StopReason, TaskSpec, Verdict, Wish
+from taskpy.spec import MISSING, Children, Options, Outcome, StopReason, TaskSpec, Verdict, Wish
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -39,20 +43,18 @@ P = ParamSpec("P")
 ALIVE_SECONDS = 1.0
 
 
-class ProcessLine(LocalLine):
+class ProcessLine(PipeLine):
     """The line to a task in a child process: a pipe, a thread here that reads it, and one that writes.
 
     Only that thread may wait for a child that does not read; who sends or stops never does.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._counting = threading.Lock()
+        super().__init__(ProcessTask.relayed)
         self._frames: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._process: Any = None
-        self._waiting = 0  # messages sent that the task has not taken
-        self._sent = 0  # messages ever sent; the child counts them too
         self._over = threading.Event()
+        self.relay: Callable[[bytes], None] | None = None  # passes on what is said by it, in a child process
 
     def begin(self, order: bytes) -> None:
         """Start the child and hand it its order."""
@@ -69,33 +71,32 @@ class ProcessLine(LocalLine):
         writer.start()
         threading.Thread(target=self._read, args=(ours, writer), name="taskpy-pipe", daemon=True).start()
 
-    #: A process can be ended by force.
-    at_once = True
+    def put(self, frame: tuple[Any, ...]) -> None:
+        """Say something to the child."""
+        self._frames.put(codec.dumps(frame, limit=RELAY_LIMIT))
 
     def ask_stop(self, wish: Wish) -> None:
-        """Pass the wish to stop on to the child."""
-        self._frames.put(codec.dumps(("stop", str(wish.reason), wish.reason.by)))
+        """Pass the wish to stop on to the child, and tell whoever holds its parent."""
+        super().ask_stop(wish)
+        if self.relay is not None:
+            self.relay(codec.dumps(("stop", str(wish.reason), wish.reason.by)))
 
-    def strike(self) -> None:
-        """Have `Stopped` raised in the child."""
-        self._frames.put(codec.dumps(("raise",)))
+    def pass_on(self, frame: Any) -> None:
+        """Do what somebody says who holds it by way of its parent."""
+        match frame[0]:
+            case "stop":
+                self.wish(Wish(StopReason(frame[1], frame[2])))
+            case "kill":
+                self.kill()
+            case "send":
+                with self._counting:
+                    self._waiting += 1
+                    self._sent += 1
+                    self.put(tuple(frame))
+            case _:
+                self.put(tuple(frame))
 
-    def deliver(self, data: Any, inbox: str | None) -> int | None:
-        """Pass a message on to the child; its number, or None when too many wait there."""
-        frame = codec.dumps(("send", codec.dump_message(data, inbox=inbox), inbox))
-        with self._counting:
-            if self._waiting >= spec.INBOX_LIMIT:
-                return None
-            self._waiting += 1
-            self._sent += 1
-            self._frames.put(frame)
-            return self._sent
-
-    def opened(self, message: bytes) -> Any:
-        """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
-        return codec.load_message(message).data
-
-    def join(self, timeout: float) -> bool:
+    def join(self, timeout: float | None) -> bool:
         """Wait for the child's last word."""
         return self._over.wait(timeout)
 
@@ -114,30 +115,24 @@ class ProcessLine(LocalLine):
             return  # the child is gone; the reading thread says what became of it
 
     def _read(self, pipe: "Pipe", writer: threading.Thread) -> None:
-        begun, outcome = False, None
+        begun = False
         try:
-            while outcome is None:
-                frame = codec.loads(self._next_frame(pipe), limit=process_child.FRAME_LIMIT)
-                match frame[0]:
-                    case "begun":
-                        begun = True
-                    case "took":
-                        with self._counting:
-                            self._waiting -= 1
-                        self.taken(frame[1])
-                    case "out":
-                        self.posted(frame[1])
-                    case "stop":
-                        self.wish(Wish(StopReason(frame[1], frame[2])))
-                    case "report":
-                        progress = codec.load_progress(frame[1]) if frame[1] else None
-                        self.reports.pass_on(progress, [codec.load_line(line) for line in frame[2]])
-                    case "end":
-                        outcome = _outcome(frame[1], frame[2])
-                        self.ended(outcome)
+            # Children that it leaves alone live on in its process, and are heard, when it has ended itself.
+            while not self.over or self._relayed:
+                said = self._next_frame(pipe)
+                frame = codec.loads(said, limit=RELAY_LIMIT)
+                begun = begun or frame[0] == "begun"
+                if self.relay is not None:
+                    self.relay(said)
+                self.hear(frame)
         except (EOFError, OSError):
             self._process.join()
-            self.ended(self._lost(begun=begun))
+            if not self.over:
+                lost = self._lost(begun=begun)
+                if self.relay is not None:
+                    self.relay(codec.dumps(("end", *process_child.packed(lost)), limit=RELAY_LIMIT))
+                self.ended(lost)
+            self.lose_all()
         self._process.join()
         self._frames.put(None)
         writer.join()
@@ -158,18 +153,6 @@ class ProcessLine(LocalLine):
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         hint = "" if begun else " before the task began; does the script guard its start by if __name__ == '__main__'?"
         return Outcome(Verdict.FAILED, error=errors.WorkerLost(f"the child process ended by itself ({how}){hint}"))
-
-
-def _outcome(state: str, value: bytes) -> Outcome:
-    match state:
-        case State.SUCCEEDED:
-            try:
-                return Outcome(Verdict.SUCCEEDED, codec.load_result(value))
-            except errors.WireError as error:  # of a type that only the child has registered
-                return Outcome(Verdict.FAILED, error=error)
-        case State.STOPPED:
-            return Outcome(Verdict.STOPPED)
-    return Outcome(Verdict.FAILED, error=codec.load_exception(value))
 
 
 class ProcessTask(LocalHandle[R]):
@@ -203,11 +186,12 @@ class ProcessTask(LocalHandle[R]):
     def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
         function = function_of(func)
         call.check_arguments(function, args, kwargs)
-        self._limit = time_limit_of(func)
         self._reference = reference.reference_of(function)
         self._process_line = ProcessLine()
         self._prev: Any = MISSING
+        self._process_line.handle = weakref.ref(self)
         super().__init__(spec.new_id(), self._process_line, args=args, kwargs=kwargs, begin=self._spawn)
+        self.take_options(options_of(func))
         self._order()  # whatever cannot cross is an error here, not in start()
 
     @classmethod
@@ -216,6 +200,42 @@ class ProcessTask(LocalHandle[R]):
         made = cls(func, *args, **kwargs)
         made._prev = prev
         return made
+
+    @classmethod
+    def relayed(
+        cls, id: str, line: RelayedLine, args: tuple[Any, ...], kwargs: Mapping[str, Any], parent: object
+    ) -> "ProcessTask[Any]":
+        """A task that another one has spawned in its child process."""
+        made = cls.__new__(cls)
+        LocalHandle.__init__(made, id, line, args=args, kwargs=kwargs, begin=lambda: None)
+        line.family.parent = parent
+        line.handle = weakref.ref(made)
+        return made
+
+    def take_options(self, options: Options) -> None:
+        """Run it with those of these options that mean something for a local task."""
+        self._limit = options.time_limit
+        self._children: Children = options.children or "wait"
+
+    def spawned_in(self, relay: Callable[[str, bytes], None]) -> Callable[[], None]:
+        """What starts it as the child of the task of this child process, whose holders are told all by `relay`."""
+
+        def start() -> None:
+            relay("child", codec.dump_spec(self._spec()))
+            self._process_line.relay = functools.partial(relay, "of")
+            try:
+                self.start()
+            except Exception as error:
+                lost = process_child.packed(Outcome(Verdict.FAILED, error=error))
+                relay("of", codec.dumps(("end", *lost), limit=RELAY_LIMIT))
+                raise
+
+        return start
+
+    @property
+    def process_line(self) -> ProcessLine:
+        """The line to it."""
+        return self._process_line
 
     @property
     def progress(self) -> Progress | None:
@@ -238,7 +258,9 @@ class ProcessTask(LocalHandle[R]):
 
     def _order(self) -> bytes:
         found = self._reference
-        packed = codec.dump_spec(TaskSpec("process", self.args, self.kwargs, prev=self._prev))
-        return codec.dumps(
-            ("run", self.id, (found.module, found.qualname, found.depth), packed), limit=process_child.FRAME_LIMIT
-        )
+        packed = codec.dump_spec(self._spec())
+        where = found.module, found.qualname, found.depth
+        return codec.dumps(("run", self.id, where, packed, self._children), limit=FRAME_LIMIT)
+
+    def _spec(self) -> TaskSpec:
+        return TaskSpec("process", self.args, self.kwargs, prev=self._prev)

@@ -4,22 +4,26 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskpy import call, codec, flow
+from taskpy.family import Family
 from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.line import as_exception
+from taskpy.line_pipe import FRAME_LIMIT, RELAY_LIMIT
 from taskpy.mailbox import Inbox, LocalMailbox, Received
 from taskpy.nudge import Nudge
 from taskpy.reference import Reference
 from taskpy.reports import Reports
-from taskpy.spec import Outcome, State, StopReason, Verdict, Wish
+from taskpy.spawning import known
+from taskpy.spec import Children, Outcome, State, StopReason, Verdict, Wish
 
-#: What a frame adds to the values in it, all of which have limits of their own.
-FRAME_LIMIT = codec.RESULT_LIMIT + 4096
+if TYPE_CHECKING:
+    from taskpy.process import ProcessLine
+
 #: How long reports gather before they are passed on.
 REPORT_SECONDS = 0.2
 
@@ -28,8 +32,8 @@ def main(pipe: "Connection[bytes, bytes]") -> None:
     """Serve one task over the pipe."""
     # Ctrl-C goes to the whole process group; it is the parent who decides what it means.
     signal.signal(signal.SIGINT, lambda *_: None)
-    _, id, function, packed = codec.loads(pipe.recv_bytes())
-    Child(pipe).serve(id, Reference(*function), packed)
+    _, id, function, spec, children = codec.loads(pipe.recv_bytes())
+    Child(pipe, id, children).serve(Reference(*function), spec)
 
 
 class PipeMailbox(LocalMailbox):
@@ -44,8 +48,12 @@ class PipeMailbox(LocalMailbox):
 class Child:
     """One task in this process, and the pipe to its handle."""
 
-    def __init__(self, pipe: "Connection[bytes, bytes]") -> None:
+    def __init__(self, pipe: "Connection[bytes, bytes]", id: str, children: Children) -> None:
         self._pipe = pipe
+        self._id = id
+        self._family = Family()
+        self._family.id, self._family.policy = id, children
+        self._spawned: dict[str, ProcessLine] = {}
         self._writing = threading.Lock()
         self._sent = 0
         self._thread_interrupt = ThreadInterrupt()
@@ -61,22 +69,28 @@ class Child:
             reports=self._reports,
         )
 
-    def serve(self, id: str, reference: Reference, packed: bytes) -> None:
+    def serve(self, reference: Reference, order: bytes) -> None:
         """Run the task to its end, and tell the handle."""
         threading.Thread(target=self._read, name="taskpy-pipe", daemon=True).start()
         threading.Thread(target=self._report_for_ever, name="taskpy-reports", daemon=True).start()
         self._write(("begun",))
-        state, value = _packed(self._outcome(id, reference, packed))
+        outcome = self._outcome(reference, order)
+        over = threading.Event()
+        self._family.see_out(outcome, asked=lambda: self._mailbox.wish is not None, end=over.set)
+        over.wait()  # for its children, where they are waited for
         self._report()
-        self._write(("end", state, value))
+        self._write(("end", *packed(outcome)))
+        self._family.bereave(outcome.verdict)
+        for line in list(self._spawned.values()):
+            line.join(None)  # what is left alone lives on in this process
 
-    def _outcome(self, id: str, reference: Reference, packed: bytes) -> Outcome:
+    def _outcome(self, reference: Reference, order: bytes) -> Outcome:
         try:
             function = reference.resolve()  # before its arguments are read: its module may register their types
-            spec = codec.load_spec(packed)
+            spec = codec.load_spec(order)
         except Exception as error:  # importing the user's module may raise anything
             return Outcome(Verdict.FAILED, error=error)
-        run = Run(id=id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{id}.1")
+        run = Run(id=self._id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{self._id}.1", spawner=self)
         if not call.is_async(function):
             interrupt = self._thread_interrupt
             return call.run(function, Inside(run, self._mailbox, shield=interrupt.shield), interrupt=interrupt)
@@ -86,6 +100,22 @@ class Child:
 
         inside = inside_aio.Task(run, self._mailbox)
         return asyncio.run(call.run_async(function, inside, interrupt=self._coroutine_interrupt))
+
+    def spawn(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> flow.Flow[Any]:
+        """Start a child in a process of its own, a child of this one; whoever holds this task reaches it over the pipe."""
+        from taskpy.process import ProcessTask
+
+        function, options = known(func)
+        child = ProcessTask[Any](function, *args, **kwargs)
+        child.take_options(options)
+        start = child.spawned_in(lambda word, frame: self._write((word, child.id, frame)))
+
+        def begin() -> None:
+            self._spawned[child.id] = child.process_line
+            start()
+
+        self._family.spawn(child, child.line, begin)
+        return flow.just(child)
 
     def _posted(self, messages: Sequence[Any]) -> int:
         bodies = [codec.dump_message(data) for data in messages]
@@ -98,6 +128,7 @@ class Child:
 
     def _ask(self, wish: Wish) -> None:
         self._mailbox.stop(wish)
+        self._family.asked()
         self._write(("stop", str(wish.reason), wish.reason.by))
 
     def _report_for_ever(self) -> None:
@@ -120,17 +151,22 @@ class Child:
 
     def _write(self, frame: tuple[Any, ...]) -> None:
         with self._writing:
-            self._pipe.send_bytes(codec.dumps(frame, limit=FRAME_LIMIT))
+            self._pipe.send_bytes(codec.dumps(frame, limit=RELAY_LIMIT))
 
     def _read(self) -> None:
         while True:
             try:
-                frame = codec.loads(self._pipe.recv_bytes())
+                frame = codec.loads(self._pipe.recv_bytes(), limit=RELAY_LIMIT)
             except (EOFError, OSError):
                 os._exit(1)  # the parent is gone, and this process with it
             match frame[0]:
                 case "stop":
                     self._mailbox.stop(Wish(StopReason(frame[1], frame[2])))
+                    self._family.asked()
+                case "fell":
+                    self._family.stop(Wish(StopReason(frame[1], frame[2]), frame[3], frame[4], tree=True))
+                case "for" if frame[1] in self._spawned:
+                    self._spawned[frame[1]].pass_on(codec.loads(frame[2], limit=RELAY_LIMIT))
                 case "raise":
                     self._thread_interrupt.strike()
                     self._coroutine_interrupt.strike()
@@ -138,7 +174,7 @@ class Child:
                     self._mailbox.deliver(frame[1], frame[2])
 
 
-def _packed(outcome: Outcome) -> tuple[str, bytes]:
+def packed(outcome: Outcome) -> tuple[str, bytes]:
     """The outcome as it crosses the pipe; a result that cannot cross is a failure."""
     try:
         if outcome.verdict is Verdict.SUCCEEDED:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, overload
 
-from taskpy import call, codec, errors, flow, keyed, pages, registry, space, spec
+from taskpy import call, codec, errors, flow, keyed, ops, pages, registry, space, spec
 from taskpy.definition import Definition, function_of
 from taskpy.handle import Handle, T
 from taskpy.line import Line
@@ -106,6 +106,18 @@ class RemoteTask(Handle[R]):
         return RemoteOptions(client, Options.of(options))
 
     @classmethod
+    def _of(cls, space: Space, id: str) -> "RemoteTask[Any]":
+        handle = cls.__new__(cls)
+        handle._open(space, id, None)  # noqa: SLF001 - our own
+        return handle
+
+    @classmethod
+    def spawned(cls, space: Space, task: TaskSpec) -> "tuple[RemoteTask[Any], RedisLine]":
+        """A task that another one is about to spawn, and its line."""
+        made = cls._made(space, space.shards.new_id(), task)
+        return made, made._redis_line  # noqa: SLF001 - our own
+
+    @classmethod
     def _made(cls, space: Space, id: str, task: TaskSpec) -> Self:
         handle = cls.__new__(cls)
         handle._open(space, id, task)  # noqa: SLF001 - our own
@@ -167,6 +179,20 @@ class RemoteTask(Handle[R]):
     def progress(self) -> Progress | None:
         """How far the task says it has come; None before it has said so."""
         return self._look().progress
+
+    def children(self) -> "list[Handle[Any]]":
+        """Handles of the tasks that it has spawned, in that order, over all attempts."""
+        return [RemoteTask._of(self._space, id) for id in self._drive(self._redis_line.children())]
+
+    @property
+    def parent(self) -> "RemoteTask[Any] | None":
+        """A handle of the task that has spawned it, read from Redis; None for one that was submitted."""
+        if self._task is not None:
+            return None if self._task.parent is None else RemoteTask._of(self._space, self._task.parent)
+        found = self._space.broker.run(ops.parent(self._redis_line.keys, id=self.id))
+        if found is None:
+            raise errors.TaskNotFound
+        return None if found[0] is None else RemoteTask._of(self._space, found[0])
 
     def snapshot(self) -> Snapshot:
         """All that Redis knows of the task but its messages: state, counters, times, worker.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from taskpy import codec, errors, flow, pages
+from taskpy import codec, errors, flow, ops, pages
 from taskpy.contract import Contract
 from taskpy.line import Reported, Status
 from taskpy.line_redis import RedisLine
@@ -86,13 +86,27 @@ class RemoteTask(Generic[R]):
         reason: str | None = None,
         grace: float = GRACE_SECONDS,
         then: Follows | None = None,
+        tree: bool = False,
     ) -> State:
         """Ask the task to stop, and with `join` wait for its end, at most `timeout` seconds.
 
-        `then` ("raise", "kill") says what follows when it has not ended after `grace` seconds: see `taskpy.RemoteTask`.
+        `then` ("raise", "kill") says what follows when it has not ended after `grace` seconds, `tree` asks all below it,
+        too: see `taskpy.RemoteTask`.
         """
-        self._status = await self._drive(self._flows.stop(join, timeout, reason, grace, then))
+        self._status = await self._drive(self._flows.stop(join, timeout, reason, grace, then, tree=tree))
         return self._status.state
+
+    async def children(self) -> "list[RemoteTask[Any]]":
+        """Handles of the tasks that it has spawned, in that order, over all attempts."""
+        ids = await self._drive(self._line.children())
+        return [RemoteTask(self._client, id, None) for id in ids]
+
+    async def parent(self) -> "RemoteTask[Any] | None":
+        """A handle of the task that has spawned it; None for one that was submitted."""
+        found = await self._client.broker.run(ops.parent(self._line.keys, id=self.id))
+        if found is None:
+            raise errors.TaskNotFound
+        return None if found[0] is None else RemoteTask(self._client, found[0], None)
 
     async def __aenter__(self) -> Self:
         return self

@@ -24,11 +24,12 @@ _OF_SHARD = re.compile(r"(0|[1-9][0-9]{0,3})-[A-Za-z0-9_-]+")
 
 
 class Shards:
-    """The shards of one namespace. Thread-safe."""
+    """The shards of one namespace. Thread-safe. With `only` a single one of several, by itself."""
 
-    def __init__(self, namespace: str, count: int = 1) -> None:
-        self.root = Keys(namespace)
+    def __init__(self, namespace: str, count: int = 1, *, only: int | None = None) -> None:
+        self.root = Keys(namespace, only)
         self.count = checked_count(count)
+        self._only = only
         self._turn = itertools.count(random.randrange(self.count))  # others begin with another one
 
     @cached_property
@@ -57,7 +58,7 @@ class Shards:
     def new_id(self, key: str | None = None) -> str:
         """A fresh id, in the shard whose turn it is; that of a task with a `key` in the shard of its key."""
         if self.count == 1:
-            return spec.new_id()
+            return spec.new_id(self._only)
         return spec.new_id(next(self._turn) % self.count if key is None else self._place(key))
 
     def _place(self, key: str) -> int:
@@ -66,7 +67,7 @@ class Shards:
     def new_ids(self, count: int) -> list[str]:
         """Fresh ids for tasks that are submitted together, over no more shards than are worth a call each."""
         if self.count == 1:
-            return [spec.new_id() for _ in range(count)]
+            return [spec.new_id(self._only) for _ in range(count)]
         wanted = min(self.count, -(-count // TOGETHER))
         turns = [next(self._turn) % self.count for _ in range(wanted)]
         return [spec.new_id(turns[number % wanted]) for number in range(count)]

@@ -125,9 +125,12 @@ class Space:
         """One shard by itself, over connections of its own, whose failures are nobody else's; None: the namespace."""
         found = self.with_patience(self._timeout, connections=connections)
         if shard is not None:
-            found.keys = self.shards.keys[shard]
-            found.divide(1, agreed=True)
+            found._confine(shard)  # noqa: SLF001 - our own
         return found
+
+    def _confine(self, shard: int) -> None:
+        self.keys = self.shards.keys[shard]
+        self._shards, self._agreed = Shards(self.keys.namespace, only=shard), True
 
     def submit_many(self, lines: Sequence["RedisLine"]) -> None:
         """Submit the tasks of these lines, which differ in their arguments only, with one call a batch.

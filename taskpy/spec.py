@@ -86,6 +86,9 @@ class StopReason(str):
 #: What follows when a task that was asked to stop has not ended within its grace time: `Stopped` is raised inside it; or,
 #: and then, it is ended by force.
 Follows = Literal["raise", "kill"]
+#: What becomes of the children of a task when it ends: it counts as running until they have ended; they are asked to stop;
+#: nothing.
+Children = Literal["wait", "stop", "leave"]
 #: The grace time of a stop unless another one is given, in seconds.
 GRACE_SECONDS = 10.0
 
@@ -94,12 +97,13 @@ GRACE_SECONDS = 10.0
 class Wish:
     """A stop that was asked for: why and by whom, and what follows after `grace` seconds from when it is heard.
 
-    Without `follows` it is only asked for, however long it takes.
+    Without `follows` it is only asked for, however long it takes. With `tree`, all below the task are to stop, too.
     """
 
     reason: StopReason = field(default_factory=StopReason)
     follows: Follows | None = None
     grace: float = 0.0
+    tree: bool = False
 
 
 class Verdict(enum.Enum):
@@ -162,8 +166,10 @@ class Options:
     """How a task is to be run. None means: not given; see `over`.
 
     `delay`, `time_limit` and `keep` are in seconds; an attempt that runs longer than `time_limit` is stopped. `retries` counts the runs after a failure, `restarts` those after a lost
-    worker. `handover` says that a task may be begun again elsewhere when its worker drains. Of the tasks of one `key` one
-    is live in a namespace, at most; `on_conflict` says what becomes of the next one.
+    worker. `handover` says that a task may be begun again elsewhere when its worker drains. `children` says what becomes of
+    those that it has spawned when it ends: it counts as running until they have ended ("wait", so it is by itself), they are
+    asked to stop ("stop"), or nothing ("leave"). Of the tasks of one `key` one is live in a namespace, at most;
+    `on_conflict` says what becomes of the next one.
     """
 
     queue: str | None = None
@@ -176,6 +182,7 @@ class Options:
     handover: bool | None = None
     key: str | None = None
     on_conflict: Conflict | None = None
+    children: Children | None = None
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -185,6 +192,8 @@ class Options:
         if self.on_conflict not in (None, *_CONFLICTS):
             known = ", ".join(map(repr, _CONFLICTS))
             raise errors.BadArguments(f"on_conflict must be one of {known}, not {values.shown(self.on_conflict)}")
+        if self.children not in (None, "wait", "stop", "leave"):
+            raise errors.BadArguments(f"children must be 'wait', 'stop' or 'leave', not {values.shown(self.children)}")
         for name, kind, wanted in _OPTION_TYPES:
             value = getattr(self, name)
             if value is not None and not _allowed(value, kind):
@@ -230,7 +239,7 @@ MISSING = _Missing.MISSING
 class TaskSpec:
     """What to run: a registered name, its arguments and the options that the submitter gave.
 
-    `prev` is the predecessor's output in a Chain, `parent` the id of the task that submitted this one. `headers` are
+    `prev` is the predecessor's output in a Chain, `parent` the id of the task that spawned this one. `headers` are
     for tracing and the like; `extra` keeps the fields that a newer taskpy wrote, so that nothing is lost on the way.
     """
 

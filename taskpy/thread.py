@@ -5,12 +5,13 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from taskpy import call, eventloop, life, spec
-from taskpy.definition import Definition, function_of, time_limit_of
+from taskpy.definition import Definition, function_of, options_of
 from taskpy.handle import LocalHandle
 from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import LocalLine
 from taskpy.mailbox import Inbox, LocalMailbox
+from taskpy.spawning import LocalSpawner
 from taskpy.spec import MISSING, Outcome, Verdict, Wish
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class ThreadLine(LocalLine):
 
     def kill(self) -> None:
         """Call the task stopped, whatever it still does: a thread cannot be ended by force."""
-        super().ended(Outcome(Verdict.STOPPED, note=call.STILL_RUNS))
+        note = call.CHILDREN_RUN if self.family.awaited else call.STILL_RUNS
+        super().ended(Outcome(Verdict.STOPPED, note=note))
         self.mailbox.lose()
 
 
@@ -95,10 +97,10 @@ class Task(LocalHandle[R]):
     def __init__(self, func: "Callable[[Task[Any]], R]", /, *args: Any, **kwargs: Any) -> None: ...
     def __init__(self, func: Any, /, *args: Any, **kwargs: Any) -> None:
         self._function = function_of(func)
-        self._limit = time_limit_of(func)
         call.check_arguments(self._function, args, kwargs)
         self._thread_line = ThreadLine()
         super().__init__(spec.new_id(), self._thread_line, args=args, kwargs=kwargs, begin=self._run)
+        self.take_options(options_of(func))
         self._prev: Any = MISSING
 
     @classmethod
@@ -111,6 +113,7 @@ class Task(LocalHandle[R]):
     def _run(self) -> None:
         life.track(self._thread_line)
         run = Run(id=self.id, args=self.args, kwargs=self.kwargs, prev=self._prev, token=f"{self.id}.1")
+        run.spawner = LocalSpawner(self._thread_line.family, Task, self)
         self._thread_line.limit(self._limit)
         if call.is_async(self._function):
             self._run_on_loop(run)
@@ -121,13 +124,14 @@ class Task(LocalHandle[R]):
 
     def _run_here(self, run: Run, interrupt: ThreadInterrupt) -> None:
         line = self._thread_line
-        line.ended(call.run(self._function, Inside(run, line.mailbox, shield=interrupt.shield), interrupt=interrupt))
+        inside = Inside(run, line.mailbox, shield=interrupt.shield)
+        line.came_out(call.run(self._function, inside, interrupt=interrupt))
 
     def _run_on_loop(self, run: Run) -> None:
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
 
         def done(task: "asyncio.Task[Outcome]") -> None:
-            self._thread_line.ended(eventloop.outcome_in(task))
+            self._thread_line.came_out(eventloop.outcome_in(task))
 
         line = self._thread_line
         line.interrupt = interrupt = CoroutineInterrupt()

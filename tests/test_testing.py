@@ -67,6 +67,13 @@ def working():
 
 
 @task
+def has_children(t):
+    for word in ("one", "two"):
+        t.spawn(notes, word)
+    return "mine"
+
+
+@task
 def notes(t, what):
     RAN.append(what)
     return what
@@ -1068,3 +1075,18 @@ def test_a_worker_of_several_processes_refuses_memory(checkout, variable):
     said = " ".join(done.stderr.split())
     assert "memory:// is a server inside one process" in said
     assert "taskpy.testing.session(worker=True)" in said
+
+
+def test_a_drain_runs_the_children_of_a_task_and_then_ends_it():
+    with testing.session(concurrency=1) as s:
+        handle = has_children.submit()
+        ran = s.drain()
+
+        assert handle.result == "mine"
+        assert RAN == ["one", "two"]
+        assert ran == [handle, *handle.children()]
+
+
+def test_a_stand_in_says_that_it_spawns_nothing():
+    with pytest.raises(errors.UsageError, match="cannot spawn"):
+        has_children(StandIn())

@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("submit", "submit", "Submit a task by its name."),
         ("ls", "listing", "List tasks, the newest first."),
         ("show", "show", "Show all that is known of a task."),
+        ("tree", "tree", "Show a task and all that it has spawned."),
         ("wait", "wait", "Wait for tasks to end, and print their results."),
     ),
     "Steering": (

@@ -101,6 +101,8 @@ def _document(about: "About") -> dict[str, Any]:
         "paused": about.paused,
         "key": task.key,
         "behind": about.behind,
+        "parent": task.parent,
+        "children": task.children,
         "origin": task.origin,
         "heir": task.heir,
         "stop": _stop_fields(task),
@@ -153,6 +155,10 @@ def _show_head(about: "About", *, served: bool) -> None:
         _show_field("checkpoint", f"its state has {size(about.checkpoint)}; {marks} so far")
     if task.reason is not None:
         _show_field("stop", asked(task.reason, task.by, task.note) + _what_follows(task, now))
+    if task.parent:
+        _show_field("parent", clean(task.parent))
+    if task.children:
+        _show_field("children", f"{task.children}; to see them: taskpy tree {task.id}")
     if task.origin:
         _show_field("origin", f"{clean(task.origin)}, which had failed")
     if task.heir:

@@ -7,7 +7,7 @@ import click
 from taskpy.cli import exits, screen
 from taskpy.cli.moments import seconds
 from taskpy.cli.target import Target, pass_target
-from taskpy.cli.text import clean
+from taskpy.cli.text import clean, counted
 
 if TYPE_CHECKING:
     from taskpy.client import Client
@@ -27,6 +27,7 @@ LONG = 200
     help="What follows when one has not ended after its grace time: raise Stopped inside it, or then end it by force.",
 )
 @click.option("--grace", metavar="SECONDS", type=seconds, help="The grace time before --then; 10 s unless you say so.")
+@click.option("--tree", is_flag=True, help="Also all that it has spawned, and what these have.")
 @click.option("--no-wait", is_flag=True, help="Only ask; --then follows all the same.")
 @click.option("--timeout", type=seconds, help="Wait no longer than this for their end.")
 @screen.yes_option
@@ -39,6 +40,7 @@ def stop(
     reason: str | None,
     then: "Follows | None",
     grace: float | None,
+    tree: bool,
     no_wait: bool,
     timeout: float | None,
     yes: bool,
@@ -52,6 +54,8 @@ def stop(
     "kill" does so, too, and a second later ends the task, whatever its function does. Asked again, a stop can only
     become stricter, and the first reason counts.
 
+    With --tree all below it are asked, too, also those that it is spawning at this moment, and though it has ended itself.
+
     The exit code is 0 when all have ended, however they did, 124 when the time was over first, 3 for an unknown id.
     """
     if grace is not None and then is None:
@@ -59,7 +63,7 @@ def stop(
     if len(ids) > 1:
         screen.make_sure(f"Stop {len(ids)} tasks?", yes=yes)
     with target.client() as client:
-        codes = _stop_all(client, ids, reason, then, grace, no_wait=no_wait, timeout=timeout)
+        codes = _stop_all(client, ids, reason, then, grace, tree=tree, no_wait=no_wait, timeout=timeout)
     click.get_current_context().exit(next((code for code in (exits.NOT_FOUND, exits.TIMED_OUT) if code in codes), 0))
 
 
@@ -70,6 +74,7 @@ def _stop_all(
     then: "Follows | None",
     grace: float | None,
     *,
+    tree: bool,
     no_wait: bool,
     timeout: float | None,
 ) -> set[int]:
@@ -83,7 +88,8 @@ def _stop_all(
     for id in ids:
         try:
             handle = client.attach(id)
-            handle.stop(join=False, reason=reason, grace=GRACE_SECONDS if grace is None else grace, then=then)
+            left = GRACE_SECONDS if grace is None else grace
+            handle.stop(join=False, reason=reason, grace=left, then=then, tree=tree)
             asked.append(handle)
         except errors.TaskNotFound as error:
             screen.note(str(error))
@@ -93,10 +99,26 @@ def _stop_all(
         try:
             if not no_wait and not handle.wait(deadline.left()):
                 codes.add(exits.TIMED_OUT)
+            if tree and not no_wait:
+                handle.stop(timeout=deadline.left(), tree=True)  # asked again, to wait for those below it
             screen.data(f"{handle.id}  {_ending(handle)}")
+            if tree and (below := _below(client, handle.id)):
+                screen.data(f"  {below[0]}")
+                if below[1] and not no_wait:
+                    codes.add(exits.TIMED_OUT)
         except errors.TaskNotFound:  # one that is not kept at all
             screen.data(f"{handle.id}  ended")
     return codes
+
+
+def _below(client: "Client", id: str) -> tuple[str, int] | None:
+    """What became of all below a task, in words, and how many have not ended; None: there are none."""
+    tasks = [branch.task for branch in client.tree(id).walk() if branch.id != id]
+    running = sum(task is not None and not task.state.done for task in tasks)
+    if not tasks:
+        return None
+    what = "all have ended" if not running else f"{running} asked to stop"
+    return f"{counted(len(tasks), 'task')} below it: {what}", running
 
 
 def _ending(handle: "RemoteTask[Any]") -> str:

@@ -1,10 +1,11 @@
--- prolong leases; name silent workers, delayed tasks that are ripe and dead letters to drop
+-- prolong leases; name silent workers, delayed tasks that are ripe, dead letters to drop, and trees to be stopped
 -- the guard against outages lives here
--- KEYS: lease, later, meta, dead, (worker)...
+-- KEYS: lease, later, meta, dead, felling, (worker)...
 -- ARGV: lease ms, keep ms of dead letters, number of dead letters, (wid)...
--- returns: {wids, ids, ms to the next delayed task or -1, ids of dead letters, per wid what `renew` says}
+-- returns: {wids, ids, ms to the next delayed task or -1, ids of dead letters, per wid what `renew` says,
+--   ids in `felling` whose time has come}
 -- needs: now, prolong
-local lease, later, meta, dead = unpack(KEYS, 1, 4)
+local lease, later, meta, dead, felling = unpack(KEYS, 1, 5)
 local length, keep_dead, dead_count, time = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), now()
 local guard = redis.call('HMGET', meta, 'swept', 'hold')
 local swept, hold = tonumber(guard[1] or time), tonumber(guard[2] or 0)
@@ -22,7 +23,7 @@ end
 redis.call('HSET', meta, 'swept', time)
 local renewed = {}
 for i = 4, #ARGV do -- before looking who is silent: who is heard at this moment is not
-  local worker = KEYS[i + 1]
+  local worker = KEYS[i + 2]
   renewed[i - 3] = prolong(lease, worker, ARGV[i], length, time)
 end
 -- a score of 0 is a worker declared lost whose tasks are not all given back: that does not wait for the guard
@@ -37,4 +38,5 @@ return {
   first[2] and math.max(0, first[2] - time) or -1,
   surplus > 0 and redis.call('ZRANGE', dead, 0, surplus - 1) or {},
   renewed,
+  redis.call('ZRANGEBYSCORE', felling, '-inf', time, 'LIMIT', 0, 100),
 }

@@ -11,6 +11,7 @@ from taskpy.ops.inside import fetch as fetch
 from taskpy.ops.inside import mark as mark
 from taskpy.ops.inside import report as report
 from taskpy.ops.inside import seen as seen
+from taskpy.ops.inside import spawn as spawn
 from taskpy.ops.keyed import holder as holder
 from taskpy.ops.keyed import submit_keyed as submit_keyed
 from taskpy.ops.op import Op as Op
@@ -20,9 +21,12 @@ from taskpy.ops.op import scripted as scripted
 from taskpy.ops.op import token_of as token_of
 from taskpy.ops.outside import VERSION as VERSION
 from taskpy.ops.outside import agree as agree
+from taskpy.ops.outside import children as children
 from taskpy.ops.outside import divide as divide
+from taskpy.ops.outside import felled as felled
 from taskpy.ops.outside import inquire as inquire
 from taskpy.ops.outside import locate as locate
+from taskpy.ops.outside import parent as parent
 from taskpy.ops.outside import pause as pause
 from taskpy.ops.outside import purge as purge
 from taskpy.ops.outside import receipt as receipt

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from taskpy import spec as specs
+from taskpy.answers import text
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted
 from taskpy.taken import Taken
@@ -13,6 +14,34 @@ def adopt(keys: Keys, *, id: str, token: str, restarts: int | None = None, keep:
     """Fill in options that the submitter did not give (he may know the name only); False: fenced."""
     args: list[Arg] = [token, "" if restarts is None else restarts, "" if keep is None else ms(keep)]
     return scripted("adopt", [keys.task(id)], args, bool)
+
+
+def spawn(
+    keys: Keys,
+    *,
+    parent: str,
+    token: str,
+    id: str,
+    queue: str,
+    name: str,
+    spec: bytes,
+    children: specs.Children = "wait",
+    delay: float = 0.0,
+    restarts: int | None = None,
+    keep: float | None = None,
+) -> Op[str]:
+    """Accept a task as a child of the running one; `children` says what becomes of its children when that one ends.
+
+    Answers 'new', the state of the task of this id, 'fenced', or 'stopping': all below the parent are to stop.
+    """
+    restarts = specs.RESTARTS if restarts is None else restarts
+    keep = specs.KEEP_SECONDS if keep is None else keep
+    return scripted(
+        "spawn",
+        [keys.task(id), keys.queue(queue), keys.bell(queue), keys.later(), keys.queues(), keys.task(parent)],
+        [id, queue, name, spec, ms(delay), restarts, ms(keep), parent, token, children],
+        text,
+    )
 
 
 def fetch(keys: Keys, *, id: str, skip: int, count: int) -> Op[list[bytes]]:

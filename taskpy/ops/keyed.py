@@ -45,4 +45,6 @@ def submit_keyed(
     others = [other for holder, its_queue in named for other in task_keys(keys, holder, its_queue)]
     args: list[Arg] = [id, queue, name, spec, ms(delay), restarts, ms(keep)]
     args += [key, conflict, " ".join(known.ids), keys.worker(""), by, ms(grace), limit, *messages]
-    return scripted("submit_keyed", [*own, keys.answer(id), keys.keyed(), keys.behind(), *others], args, Placed.of)
+    return scripted(
+        "submit_keyed", [*own, keys.answer(id), keys.keyed(), keys.behind(), keys.felling(), *others], args, Placed.of
+    )

@@ -82,3 +82,8 @@ def token_of(wid: str, number: int) -> str:
 def task_keys(keys: Keys, id: str, queue: str) -> tuple[str, ...]:
     """What a script touches that may end a task: task, inbox, outbox, events, recent."""
     return keys.task(id), keys.inbox(id), keys.outbox(id), keys.events(id), keys.recent(queue)
+
+
+def end_keys(keys: Keys) -> tuple[str, ...]:
+    """What the end of any task may touch: keyed, behind, later, felling."""
+    return keys.keyed(), keys.behind(), keys.later(), keys.felling()

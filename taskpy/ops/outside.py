@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Mail, Receipt, Reported, Standing, shard_count, text, texts
+from taskpy.answers import Agreement, Children, Mail, Receipt, Reported, Standing, shard_count, text, texts
 from taskpy.keys import Keys
-from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys
+from taskpy.ops.op import Arg, Op, end_keys, ms, plain, scripted, task_keys
 from taskpy.spec import Follows
 
 #: The version of what taskpy keeps in Redis. A worker refuses a namespace of another version.
@@ -103,15 +103,46 @@ def status(keys: Keys, *, id: str) -> Op[Standing | None]:
 
 
 def stop(
-    keys: Keys, *, id: str, queue: str, reason: str = "", by: str = "", follows: Follows | None = None, grace: float = 0
+    keys: Keys,
+    *,
+    id: str,
+    queue: str,
+    reason: str = "",
+    by: str = "",
+    follows: Follows | None = None,
+    grace: float = 0,
+    tree: bool = False,
 ) -> Op[str]:
     """Ask a task to stop; the first reason counts, its first 500 characters, and `by` (a word) who gave it.
 
     `follows` says what happens when it has not ended within `grace` seconds; asked again, that can only become stricter.
-    Answers 'unknown', 'stopping', or a final state.
+    With `tree` it spawns nothing any more, though it has ended, and is in `felling` until all below it were asked, too:
+    which the caller does (`children`, `stop` of each with `tree`, at last `felled`), or else the sweep. Answers
+    'unknown', 'stopping', or a final state.
     """
     args: list[Arg] = [id, keys.worker(""), reason[:_REASON_LENGTH], by, follows or "", ms(grace)]
-    return scripted("stop", [*task_keys(keys, id, queue), keys.later(), keys.keyed(), keys.behind()], args, text)
+    places = [*task_keys(keys, id, queue), *end_keys(keys)]
+    return scripted("stop", places, [*args, "tree" if tree else ""], text)
+
+
+def children(keys: Keys, *, id: str, first: int = 0, count: int = 1000) -> Op[Children]:
+    """Read up to `count` (at most 1000) children of a task from place `first` on, in the order in which they were spawned."""
+    return scripted("children", [keys.task(id), keys.felling()], [id, first, count], Children.of)
+
+
+def felled(keys: Keys, *, id: str, entry: str) -> Op[bool]:
+    """Note that all below a task were asked to stop; `entry` is its `Children.felling`, as it was read before that."""
+    return scripted("felled", [keys.task(id), keys.felling()], [id, entry], bool)
+
+
+def parent(keys: Keys, *, id: str) -> Op[tuple[str | None] | None]:
+    """Read the parent of a task, `(None,)` when it has none; None: no such task."""
+
+    def decode(row: Any) -> tuple[str | None] | None:
+        state, found = row
+        return None if state is None else (None if found is None else text(found),)
+
+    return plain("parent", ["HMGET", keys.task(id), "st", "parent"], decode)
 
 
 def send(
@@ -173,5 +204,5 @@ def purge(keys: Keys, *, queue: str, ids: Sequence[str], reason: str = "") -> Op
     The ids are what the caller has read from the end of the queue that is served next, in any order.
     """
     per_task = [key for id in ids for key in task_keys(keys, id, queue)[:-1]]
-    shared = [keys.queue(queue), keys.recent(queue), keys.keyed(), keys.behind(), keys.later()]
+    shared = [keys.queue(queue), keys.recent(queue), *end_keys(keys)]
     return scripted("purge", [*shared, *per_task], [reason[:_REASON_LENGTH], *ids], int)

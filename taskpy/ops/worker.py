@@ -7,7 +7,7 @@ from typing import Any, Literal
 from taskpy import spec as specs
 from taskpy.answers import Due, Heartbeat, Held, Started, text, texts
 from taskpy.keys import Keys
-from taskpy.ops.op import Arg, Op, ms, scripted, task_keys, token_of
+from taskpy.ops.op import Arg, Op, end_keys, ms, scripted, task_keys, token_of
 from taskpy.spec import State
 from taskpy.taken import Taken
 
@@ -95,12 +95,13 @@ def due(
     dead_count: int = specs.KEEP_DEAD_COUNT,
     renew: Sequence[str] = (),
 ) -> Op[Due]:
-    """Name the silent workers, the tasks whose delay is over and the dead letters that are too old or too many.
+    """Name the silent workers, the tasks whose delay is over, the dead letters that are too old or too many, and
+    the tasks below which all are to be stopped.
 
     Before that it prolongs the leases of the workers that `renew` names, as `renew` does.
     """
     args: list[Arg] = [ms(lease), ms(keep_dead), dead_count, *renew]
-    shared = [keys.lease(), keys.later(), keys.meta(), keys.dead()]
+    shared = [keys.lease(), keys.later(), keys.meta(), keys.dead(), keys.felling()]
     return scripted("due", [*shared, *map(keys.worker, renew)], args, Due.of)
 
 
@@ -131,7 +132,7 @@ def lose(keys: Keys, *, wid: str, lease: float, sure: bool) -> Op[list[str] | No
 def recover(keys: Keys, *, id: str, queue: str, wid: str, keep_dead: float = specs.KEEP_DEAD_SECONDS) -> Op[bool]:
     """Give back one task of a worker that was declared lost; `queue` may be '' when the task is gone."""
     others = [keys.queue(queue), keys.bell(queue), keys.held(wid), keys.lease(), keys.later(), keys.dead()]
-    others += [keys.keyed(), keys.behind()]
+    others += [keys.keyed(), keys.behind(), keys.felling()]
     return scripted("recover", [*task_keys(keys, id, queue), *others], [id, wid, ms(keep_dead)], bool)
 
 
@@ -164,7 +165,7 @@ def settle(
     for e in endings:
         keep = "" if e.keep is None else ms(e.keep)
         args += [e.id, e.token, e.state, e.value, keep, "" if e.taken is None else e.taken.dump()]
-    shared = [keys.held(wid), keys.dead(), keys.keyed(), keys.behind(), keys.later()]
+    shared = [keys.held(wid), keys.dead(), *end_keys(keys)]
     return scripted("settle", [*shared, *per_task], args, lambda answer: [bool(a) for a in answer])
 
 
@@ -204,6 +205,7 @@ def giveback(
                 keys.dead(),
                 keys.keyed(),
                 keys.behind(),
+                keys.felling(),
             ),
         ],
         [id, token, why, error, ms(delay), ms(keep_dead)],

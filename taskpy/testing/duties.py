@@ -78,6 +78,7 @@ class Duties:
         before = self.executor.held()
         self.executor.enforcer.tick()
         self._reporter.tick(0)
+        self.executor.guardian.tick()
         self.settler.tick(min(seconds, TURN_SECONDS))
         after = self.executor.held()
         return [id for id in before if id not in after]

@@ -16,6 +16,7 @@ from tests.broker import test_reports as reports
 from tests.broker import test_stop as stops
 from tests.broker import test_submit as submits
 from tests.broker import test_take as takes
+from tests.broker import test_trees as trees
 from tests.broker import test_workers as workers
 from tests.broker.test_walk import STEPS, Walk
 
@@ -329,6 +330,48 @@ CONTROLS = {
         "if not asked then",
         "if true then",
         stops.test_a_running_task_is_asked,
+    ),
+    "spawn does not look at the tree stop": (
+        "spawn",
+        "if tree then return 'stopping' end",
+        "",
+        trees.test_nothing_is_spawned_once_the_tree_is_to_stop,
+    ),
+    "spawn is not fenced": (
+        "spawn",
+        "if state ~= 'running' or token ~= ARGV[9] then return 'fenced' end",
+        "",
+        trees.test_only_the_running_attempt_spawns,
+    ),
+    "a child is spawned twice": (
+        "spawn",
+        "if known then return known end",
+        "",
+        trees.test_a_child_is_spawned_once,
+    ),
+    "an end forgets its children": (
+        "settle",
+        "fell(keys.task, keys.felling, id, ended)",
+        "",
+        lambda rig: trees.test_an_end_remembers_whose_children_are_to_stop(rig, "stop", "succeeded", True),
+    ),
+    "a stop of the tree forgets the children": (
+        "stop",
+        "if children then fell(task, felling, id, now()) end",
+        "",
+        trees.test_a_tree_that_is_to_stop_is_remembered_until_all_were_asked,
+    ),
+    "a stop of the tree can become milder": (
+        "stop",
+        "before == 'kill' and before or follows",
+        "follows",
+        trees.test_what_follows_only_becomes_stricter,
+    ),
+    "a late word that all were asked counts": (
+        "felled",
+        "(redis.call('HGET', task, 'fell') or 'gone') == ARGV[2] and id or ''",
+        "id",
+        trees.test_a_late_word_that_all_were_asked_does_not_count,
     ),
 }
 

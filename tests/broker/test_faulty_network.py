@@ -25,12 +25,14 @@ FAULTS = dict.fromkeys(MODES, 2) | {"delay": 1, "black-hole": 1, "half-open": 1}
 #: No call may take longer; those that fail most slowly take a few tenths of a second.
 DEADLINE_SECONDS = 10.0
 #: What Redis writes from its clock differs between two runs; and a question that is repeated is one more.
-CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked"}
+CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked", b"tree"}
 #: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
 ANSWER_ONCE = {
     "submit",
     "submit_keyed",
     "submit_many",
+    "spawn",
+    "felled",
     "promote",
     "recover",
     "forget",
@@ -85,7 +87,12 @@ STEPS = [
     ("seen", {"token": "w1.1", "question": 1, "taken": Taken(2)}),
     ("receipt", {"id": "a"}),
     ("adopt", {"token": "w1.1", "restarts": 0, "keep": 99.0}),
+    ("spawn", {"parent": "b", "token": "w1.1", "id": "child"}),
+    ("parent", {"id": "child"}),
     ("stop", {"id": "b", "reason": "enough", "follows": "kill", "grace": 60.0}),
+    ("stop", {"id": "b", "reason": "all", "follows": "kill", "grace": 60.0, "tree": True}),
+    ("children", {"id": "b", "first": 0, "count": 9}),
+    ("felled", {"id": "b", "entry": "1"}),
     ("heartbeat", {"tasks": [("a", "w1.1"), ("b", "w1.1")]}),
     ("settle", {"endings": [ops.Ending("b", "q", "w1.1", State.FAILED, b"oops")]}),
     ("take", {"id": "e", "number": 2, "restarts": 1}),
@@ -119,7 +126,7 @@ def timeless(name, value):
         return [line.split()[1:] for line in value]
     if name == "paused":
         return list(value)
-    if name in {"later", "behind", "dead"}:
+    if name in {"later", "behind", "dead", "felling"}:
         return [id for id, _ in value]
     if isinstance(value, dict):
         return {field: held for field, held in value.items() if field not in CLOCKS}

@@ -38,6 +38,24 @@ def flaky(t):
     return "done"
 
 
+@task(name="cli.leaf")
+def leaf(t):
+    while t.sleep(60):
+        pass
+
+
+@task(name="cli.family")
+def family(t, children=2):
+    t.send([t.spawn(leaf).id for _ in range(children)] + [t.spawn(parent).id])
+    while t.sleep(60):
+        pass
+
+
+@task(name="cli.parent")
+def parent(t):
+    t.send(t.spawn(leaf).id)
+
+
 @task(name="cli.held")
 def held(t):
     GATE.wait(30)

@@ -116,6 +116,8 @@ _ROWS = (
     (ops.heartbeat(KEYS, wid="w", tasks=[("a", "w.1")]), lambda row: [1, row]),
     (ops.held(KEYS, wid="w"), list),
     (ops.due(KEYS, lease=1.0), list),
+    (ops.children(KEYS, id="a"), list),
+    (ops.parent(KEYS, id="a"), list),
     (ops.receive(KEYS, id="a", index=0, count=1), list),
     (ops.reported(KEYS, id="a", index=0, count=1), list),
     (ops.status(KEYS, id="a"), list),

@@ -25,6 +25,8 @@ import pytest
 import redis
 import steering_tasks
 import steering_tasks_async
+import tree_tasks
+import tree_tasks_async
 from places import SOON, Awaited, Loop, Made, Place, eventually
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.served import Served
@@ -37,7 +39,15 @@ from taskpy.space import Space
 from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
-TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, steering_tasks_async)
+TASKS = (
+    contract_tasks,
+    contract_tasks_async,
+    ancestor_tasks,
+    steering_tasks,
+    steering_tasks_async,
+    tree_tasks,
+    tree_tasks_async,
+)
 MODULES = [module.__name__ for module in TASKS]
 NAMESPACE = "library"
 MEMORY = "memory://library"

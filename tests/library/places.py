@@ -105,6 +105,16 @@ class Awaited:
         method = getattr(self.task, name)
         return lambda *args, **kwargs: self._loop.run(method(*args, **kwargs))
 
+    def children(self) -> "list[Awaited]":
+        """As of the task, each called like any other."""
+        return [Awaited(self._loop, child) for child in self._loop.run(self.task.children())]
+
+    @property
+    def parent(self) -> "Awaited | None":
+        """As of the task, asked now."""
+        found = self._loop.run(self.task.parent())
+        return None if found is None else Awaited(self._loop, found)
+
     @property
     def stop_reason(self) -> Any:
         """As of the task, asked now."""

@@ -40,6 +40,8 @@ class Caller(RuleBasedStateMachine):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.snapshot: tuple[World, dict[str, tuple[int, bytes]]] | None = None
         self.ends: dict[str, Any] = {}
+        self.grown: dict[str, list[str]] = {}  # the children of those below whom all are to stop
+        self.entries: dict[tuple[str, str], int] = {}
         self.count = 0
         self.answer_may_be_lost = False
 
@@ -61,13 +63,18 @@ class Caller(RuleBasedStateMachine):
         self.answer_may_be_lost = False
         expected = answer = None
         try:
-            expected = modelled(getattr(self.world, verb)(**for_model(verb, given)))
+            told_model = for_model(verb, given)
+            if verb == "felled":  # of which entry, the model knows by a number
+                told_model = {"id": given["id"], "entry": self.entries.get((given["id"], given["entry"]))}
+            expected = modelled(getattr(self.world, verb)(**told_model))
         except errors.Busy:
             expected = "no memory"
         try:
             answer = getattr(self.rig, verb)(**given)
         except errors.Busy:
             answer = "no memory"
+        if verb == "children" and answer.felling:
+            self.entries[given["id"], answer.felling] = self.world.felling.get(given["id"], 0)
         told = seen_by_caller(verb, answer)
         assert told == expected, f"{verb} {given}: the server says {told!r}, the model says {expected!r}"
         if verb == "recover":  # it waits for some seconds, which a slow test may take
@@ -89,6 +96,8 @@ class Caller(RuleBasedStateMachine):
             assert task.state != "queued" or id in waiting | held, f"I1: {id} is stuck"
             if task.state == "running":
                 assert id in self.world.workers[owner(task.token)].held, f"I2: {id} is stuck"
+            if task.tree:
+                assert self.grown.setdefault(id, [*task.children]) == task.children, f"I15: the tree of {id} grows"
             if task.state in FINAL:
                 end = task.state, task.result, task.error
                 assert self.ends.setdefault(id, end) == end, f"I7: the end of {id} has changed"

@@ -62,6 +62,13 @@ RULES = {
     "a stop can be put off": "stop",
     "the last to ask counts": "stop",
     "an event is written each time": "stop the_last_call_again",
+    "spawn does not look at the tree stop": "spawn stop",
+    "spawn is not fenced": "spawn settle",
+    "a child is spawned twice": "spawn the_last_call_again",
+    "an end forgets its children": "spawn settle",
+    "a stop of the tree forgets the children": "spawn stop",
+    "a stop of the tree can become milder": "spawn stop fell",
+    "a late word that all were asked counts": "spawn stop fell",
 }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.model.known import FINAL, Known, owner
+from tests.model.known import FINAL, Known, Task, owner
 
 
 class FromAttempts(Known):
@@ -15,6 +15,23 @@ class FromAttempts(Known):
         task.restarts = task.restarts if restarts is None else restarts
         task.keep = task.keep if keep is None else round(keep * 1000)
         return True
+
+    def spawn(
+        self, parent: str, token: str, id: str, queue: str, children: str, delay: float, restarts: int, keep: float
+    ) -> str:
+        if id in self.tasks:
+            return self.tasks[id].state
+        task = self.tasks.get(parent)
+        if task is None or not task.runs_under(token):
+            return "fenced"
+        if task.tree:
+            return "stopping"
+        self._needs_memory()
+        self.tasks[id] = Task(queue, restarts, round(keep * 1000), parent=parent)
+        task.children.append(id)
+        task.kin = children
+        self._line_up(id, delay)
+        return "new"
 
     def mark(
         self, id: str, token: str, number: int, upto: int, beyond: str, state: bytes | None, sent: int,

@@ -1,5 +1,7 @@
 """What the verbs of clients do to the world, and what they answer."""
 
+from typing import Any
+
 from tests.model.known import FINAL, Known, Task
 
 
@@ -77,11 +79,17 @@ class FromOutside(Known):
         self.dead.discard(id)
         return "new"
 
-    def stop(self, id: str, queue: str, reason: str, by: str, follows: str | None, grace: float) -> str:
+    def stop(
+        self, id: str, queue: str, reason: str, by: str, follows: str | None, grace: float, tree: bool = False
+    ) -> str:
         task = self.tasks.get(id)
-        if task is None or task.state in FINAL:
-            return task.state if task else "unknown"
+        if task is None:
+            return "unknown"
         self.later.pop(id, None)
+        if tree:
+            self._uproot(id, task, reason, by, follows, grace)
+        if task.state in FINAL:
+            return task.state
         if task.stop is None:
             task.stop = (reason, by)
             task.events.append("stop")
@@ -92,6 +100,29 @@ class FromOutside(Known):
             task.follows = "kill" if "kill" in (task.follows, follows) else "raise"
             task.within = min(task.within, grace)
         return "stopping"
+
+    def _uproot(self, id: str, task: Task, reason: str, by: str, follows: str | None, grace: float) -> None:
+        before = task.tree, task.below_within
+        why, who, known = task.tree or (reason, by, None)
+        if follows:
+            known = "kill" if "kill" in (known, follows) else "raise"
+            task.below_within = min(task.below_within, grace)
+        task.tree = why, who, known
+        if (task.tree, task.below_within) != before and task.children:
+            self._fell(id)
+
+    def children(self, id: str, first: int, count: int) -> tuple[str | None, bool, Any, int, list[str]]:
+        task = self.tasks.get(id)
+        if task is None:
+            return None, id in self.felling, None, 0, []
+        ids = task.children[first : first + count]
+        return task.state, id in self.felling, task.tree, len(task.children), ids
+
+    def felled(self, id: str, entry: int | None) -> bool:
+        if self.felling.get(id) != entry or entry is None:
+            return False
+        del self.felling[id]
+        return True
 
     def send(self, id: str, sender: str, number: int, body: bytes, limit: int) -> int | str:
         task = self.tasks.get(id)

@@ -1,11 +1,14 @@
 """What Redis knows, as plain Python: tasks, workers, queues; and what several verbs do to them."""
 
+import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 from taskpy import errors
 
+#: Numbers the entries of trees that are to be stopped: a new one differs from all before it.
+_entries = itertools.count(1)
 FINAL = {"succeeded", "failed", "stopped"}
 CLOSED = 9007199254740991  # the claim number of a worker that was declared lost: none is higher
 
@@ -48,6 +51,11 @@ class Task:
     origin: str | None = None
     heir: str | None = None
     key: str | None = None
+    parent: str | None = None
+    children: list[str] = field(default_factory=list)
+    kin: str | None = None  # what becomes of its children when it ends
+    tree: tuple[str, str, str | None] | None = None  # all below it are to stop: why, by whom, and what follows
+    below_within: float = math.inf
 
     def runs_under(self, token: str) -> bool:
         """The fence."""
@@ -81,6 +89,7 @@ class Known:
         self.dead: set[str] = set()
         self.keyed: dict[str, tuple[str, str | None, bool]] = {}  # who has a key, who waits for its end, delayed
         self.answers: dict[str, str] = {}  # to submissions that were refused
+        self.felling: dict[str, int] = {}  # tasks below which all are to be stopped, each with the number of its entry
         self.recent: dict[str, list[str]] = defaultdict(list)
         self.workers: dict[str, Worker] = {}
         self.graves: set[str] = set()
@@ -121,8 +130,13 @@ class Known:
                 held[id] = task.token or ""  # a second entry in the queue: the attempt that runs stays protected
         return there
 
+    def _fell(self, id: str) -> None:
+        self.felling[id] = next(_entries)
+
     def _finish(self, id: str, state: str, value: bytes) -> None:
         task = self.tasks[id]
+        if task.kin == "stop" or (task.kin == "wait" and state != "succeeded"):
+            self._fell(id)
         task.state, task.inbox = state, []
         if state == "failed":
             self.dead.add(id)

@@ -86,10 +86,18 @@ class ProtocolMachine(Caller):
         self.call("revive", id=id, new_id=new_id, queue=self._queue(id))
 
     @rule(n=any_of, reason=st.sampled_from("xy"), by=st.sampled_from("xy"), follows=st.sampled_from([None, "raise", "kill"]),
-          grace=st.sampled_from([1000.0, 5000.0]), running=st.booleans())  # fmt: skip
-    def stop(self, n: int, reason: str, by: str, follows: Any, grace: float, running: bool) -> None:
+          grace=st.sampled_from([1000.0, 5000.0]), running=st.booleans(), tree=st.booleans())  # fmt: skip
+    def stop(self, n: int, reason: str, by: str, follows: Any, grace: float, running: bool, tree: bool) -> None:
         id = self._attempt(n)[0] if running else self._id(n)
-        self.call("stop", id=id, queue=self._queue(id), reason=reason, by=by, follows=follows, grace=grace)
+        wish = {"reason": reason, "by": by, "follows": follows, "grace": grace, "tree": tree}
+        self.call("stop", id=id, queue=self._queue(id), **wish)
+
+    @rule(n=any_of, behind=st.integers(0, 1))
+    def fell(self, n: int, behind: int) -> None:
+        """All below a task were asked to stop; or by an entry that has been replaced, by somebody who is late."""
+        id = sorted(self.world.felling)[n % len(self.world.felling)] if self.world.felling else self._id(n)
+        found = self.call("children", id=id, first=0, count=9)
+        self.call("felled", id=id, entry=str(int(found.felling) - behind) if found.felling.isdecimal() else "0")
 
     @rule(n=any_of, sender=st.sampled_from("xy"), body=st.sampled_from([b"m", b"n"]))
     def send(self, n: int, sender: str, body: bytes) -> None:
@@ -196,6 +204,13 @@ class ProtocolMachine(Caller):
     def adopt(self, n: int, restarts: int | None, keep: float | None) -> None:
         id, token = self._attempt(n)
         self.call("adopt", id=id, token=token, restarts=restarts, keep=keep)
+
+    @rule(n=any_of, queue=queues, delay=delays, children=st.sampled_from(["wait", "stop", "leave"]))
+    def spawn(self, n: int, queue: str, delay: float, children: str) -> None:
+        (parent, token), id = self._attempt(n), f"t{len(self.ids)}"
+        self.ids.append(id)
+        given = {"queue": queue, "delay": delay, "restarts": 1, "keep": 6e5, "children": children}
+        self.call("spawn", parent=parent, token=token, id=id, **given)
 
     @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(-1, 3), ahead=st.integers(0, 1),
           state=st.booleans(), messages=bodies, acknowledge=st.booleans())  # fmt: skip
@@ -348,6 +363,7 @@ class ProtocolMachine(Caller):
         self.world = copy.deepcopy(world)
         self.answer_may_be_lost = False
         self.ends.clear()
+        self.grown.clear()
 
     def _change(self, command: str, *args: Any, **options: Any) -> None:
         """Change something by hand, though the server be full."""

@@ -9,13 +9,13 @@ from tests.model.protocol import Task, Worker, World
 PAST, FAR, STEP = 1, 10**13, 10**6
 
 TEXT = {"q": "queue", "st": "state", "tok": "token", "ibx": "beyond", "seen": "seen", "then": "follows"}
-TEXT |= {"origin": "origin", "heir": "heir", "key": "key"}
+TEXT |= {"origin": "origin", "heir": "heir", "key": "key", "parent": "parent", "kin": "kin"}
 COUNTS = {"mc": "restarts", "keep": "keep", "att": "attempts", "ret": "retries", "unk": "unknowns", "crash": "lost"}
 COUNTS |= {"cb": "lost_before", "in": "received", "ib": "acknowledged", "ck": "marks", "on": "sent"}
 COUNTS |= {"asked": "asked", "lg": "logged"}
 BYTES = {"cp": "checkpoint", "pr": "progress", "res": "result", "exc": "error"}
 #: The spec never changes, and clocks are not compared.
-IGNORED = {"name", "spec", "submitted", "started", "ended", "by"}
+IGNORED = {"name", "spec", "submitted", "started", "ended", "by", "cn", "fell"}
 
 
 def task_of(fields: dict[str, bytes], inbox: list[bytes], outbox: list[bytes], events: list[bytes], now: int) -> Task:
@@ -30,6 +30,13 @@ def task_of(fields: dict[str, bytes], inbox: list[bytes], outbox: list[bytes], e
             setattr(task, BYTES[name], value)
         elif name == "stop":
             task.stop = (value.decode(), fields.get("by", b"").decode())
+        elif name == "tree":
+            follows, until, by, why = value.decode().split(" ", 3)
+            task.tree = why, by, None if follows == "-" else follows
+            if task.tree[2]:
+                task.below_within = round((float(until) - now) / STEP) * STEP / 1000
+        elif name.startswith("c:"):
+            continue
         elif name == "until":
             task.within = round((float(value) - now) / STEP) * STEP / 1000
         elif name == "rp":
@@ -41,6 +48,7 @@ def task_of(fields: dict[str, bytes], inbox: list[bytes], outbox: list[bytes], e
             task.senders[name[2:]] = tuple(map(int, value.split()))  # type: ignore[assignment]
         else:
             assert name in IGNORED, f"the model does not know the field {name}"
+    task.children = [fields[f"c:{number}"].decode() for number in range(1, int(fields.get("cn", 0)) + 1)]
     return task
 
 
@@ -81,6 +89,7 @@ def world_of(rig: Any, now: int) -> World:
         world.keyed[key.decode()] = (live, waiting[0] if waiting else None, delayed)
     assert not behind, f"{behind} wait behind nobody"
     world.dead = {id.decode() for id, _ in found.get("dead", [])}
+    world.felling = {id.decode(): 0 for id, _ in found.get("felling", [])}
     return world
 
 
@@ -98,5 +107,6 @@ def parts(world: World) -> dict[str, Any]:
         "dead": world.dead,
         "keyed": world.keyed,
         "answers": world.answers,
+        "felling": {*world.felling},
         "graves": world.graves,
     }

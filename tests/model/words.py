@@ -33,7 +33,7 @@ def modelled(answer: Any) -> Any:
     match answer:
         case Task():
             acknowledged = f"{answer.acknowledged} {answer.beyond}"
-            counts = answer.attempts, answer.retries, answer.unknowns, answer.lost, answer.marks
+            counts = answer.attempts, answer.retries, answer.unknowns, answer.lost, answer.marks, len(answer.children)
             wish = (*answer.stop, answer.follows) if answer.stop else None
             return *counts, answer.received, answer.sent, acknowledged, answer.checkpoint, wish
         case [int() as held, [*tasks]]:
@@ -61,6 +61,8 @@ def seen_by_caller(verb: str, answer: Any) -> Any:
             return answer.held, ["lost" if b.lost else (b.received, wish(b.wish)) for b in answer.tasks]
         case "due":
             return {*answer.wids}, {*answer.ids}, answer.renewed
+        case "children":
+            return answer.state, bool(answer.felling), wish(answer.wish), answer.count, answer.ids
         case "pause":
             return None
     return answer
@@ -68,7 +70,7 @@ def seen_by_caller(verb: str, answer: Any) -> Any:
 
 def started(it: Started) -> Any:
     """What a worker is told of a task that it starts."""
-    counts = it.attempt, it.retries, it.unknowns, it.lost, it.acknowledgements, it.received, it.sent
+    counts = it.attempt, it.retries, it.unknowns, it.lost, it.acknowledgements, it.children, it.received, it.sent
     return *counts, it.acknowledged, it.checkpoint, wish(it.wish)
 
 

@@ -11,6 +11,7 @@ from taskpy import errors, ops, pages, script
 from taskpy.answers import (
     Agreement,
     Beat,
+    Children,
     Due,
     Heartbeat,
     Held,
@@ -39,6 +40,7 @@ SAMPLE = {
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
     "restarts": 2, "question": 4, "shards": 16, "key": "user:7", "conflict": "join", "taken": Taken(12, [15, 16, 20]),
+    "parent": "p", "entry": "1",
 }  # fmt: skip
 
 
@@ -119,8 +121,8 @@ def test_settle_names_five_keys_a_task():
     ]
     op = sample("settle", endings=endings, keep_dead=60)
 
-    assert op.keys[:5] == (KEYS.held("w"), KEYS.dead(), KEYS.keyed(), KEYS.behind(), KEYS.later())
-    assert op.keys[10:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
+    assert op.keys[:6] == (KEYS.held("w"), KEYS.dead(), KEYS.keyed(), KEYS.behind(), KEYS.later(), KEYS.felling())
+    assert op.keys[11:] == (KEYS.task("b"), KEYS.inbox("b"), KEYS.outbox("b"), KEYS.events("b"), KEYS.recent("r"))
     assert op.args == (60_000, "a", "w.3", "failed", b"e", "", "1 3", "b", "w.4", "succeeded", b"v", 9000, "")
 
 
@@ -166,6 +168,7 @@ NOBODY = [None] * 20
                     b"9",
                     b"8",
                     b"6",
+                    b"2",
                 ],
                 0,
             ],
@@ -185,13 +188,14 @@ NOBODY = [None] * 20
                     sent=6,
                     wish=Wish(StopReason("why not"), "kill", 1.5),
                     checkpoint=b"state",
+                    children=2,
                 ),
                 None,
             ],
         ),
         (
             "start",
-            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0"], 0],
+            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0", b"0"], 0],
             [Started("a", "w.3", "q", b"spec", 1, 0, 0, 0, "0 ", 0, 0, 0, None, None), None],
         ),
         ("adopt", 1, True),
@@ -210,8 +214,17 @@ NOBODY = [None] * 20
         ),
         ("held", [], Held(None, {})),
         ("held", [b"#", b"3", b"a", b"w.3"], Held(3, {"a": "w.3"})),
-        ("due", [[b"w"], [], -1, [b"d"], [1, 0]], Due(["w"], [], None, ["d"], [True, False])),
-        ("due", [[], [b"a"], 1500, [], []], Due([], ["a"], 1.5, [], [])),
+        ("due", [[b"w"], [], -1, [b"d"], [1, 0], [b"a"]], Due(["w"], [], None, ["d"], [True, False], ["a"])),
+        (
+            "children",
+            [b"running", b"3", b"kill 50 ann x y", 2, [b"b", b"c"]],
+            Children(State.RUNNING, "3", Wish(StopReason("x y", "ann"), "kill", 0.05), 2, ["b", "c"]),
+        ),
+        ("children", [b"", b"", b"", 0, []], Children(None, "", None, 0, [])),
+        ("parent", [b"running", b"p"], ("p",)),
+        ("parent", [b"running", None], (None,)),
+        ("parent", [None, None], None),
+        ("due", [[], [b"a"], 1500, [], [], []], Due([], ["a"], 1.5, [], [], [])),
         ("promote", 1, True),
         ("forget", 2, 2),
         ("lose", 0, None),
@@ -305,8 +318,15 @@ def test_a_mark_says_what_is_done_with_and_what_comes_with_it():
 
 
 def test_a_stop_says_what_follows():
-    assert sample("stop").args[2:] == ("", "", "", 0)
-    assert sample("stop", reason="why", by="ann", follows="kill", grace=1.5).args[2:] == ("why", "ann", "kill", 1500)
+    assert sample("stop").args[2:] == ("", "", "", 0, "")
+    assert sample("stop", reason="why", by="ann", follows="kill", grace=1.5).args[2:] == (
+        "why",
+        "ann",
+        "kill",
+        1500,
+        "",
+    )
+    assert sample("stop", tree=True).args[-1] == "tree"
 
 
 def test_who_asked_for_a_stop_is_kept_beside_the_reason():

@@ -13,7 +13,8 @@ from taskpy.spec import Options
 class Attempt:
     """A claimed task: who it is, how it is to be retried, and its mailbox and how to interrupt it once its function runs.
 
-    `keep` is how long it is kept after its end, in seconds; None: as it was submitted.
+    `keep` is how long it is kept after its end, in seconds; None: as it was submitted. `returned`: its function has ended, and
+    it waits for its children.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Attempt:
     mailbox: RedisMailbox | None = None
     interrupt: Interrupt | None = None
     keep: float | None = None
+    returned: bool = False
 
     @classmethod
     def unreadable(cls, started: Started, name: str = "") -> Self:

@@ -90,12 +90,15 @@ class Enforcer:
         return self.ladder.tick()
 
     def abandon(self, attempt: Attempt) -> None:
-        """Call a task stopped whose function does not end, and fence it."""
-        logger.warning(
-            "stop: the function goes on, and its task is called stopped: task=%s name=%s", attempt.id, attempt.name
-        )
-        self._abandoned.add(_key(attempt.id, attempt.token))
-        self._settler.settle(attempt, Outcome(Verdict.STOPPED, note=f"{call.STILL_RUNS} in worker {self._wid}"))
+        """Call a task stopped whose function does not end, or which still waits for its children, and fence it."""
+        note = call.CHILDREN_RUN
+        if not attempt.returned:
+            logger.warning(
+                "stop: the function goes on, and its task is called stopped: task=%s name=%s", attempt.id, attempt.name
+            )
+            self._abandoned.add(_key(attempt.id, attempt.token))
+            note = f"{call.STILL_RUNS} in worker {self._wid}"
+        self._settler.settle(attempt, Outcome(Verdict.STOPPED, note=note))
         if attempt.mailbox is not None:
             attempt.mailbox.lose()
 

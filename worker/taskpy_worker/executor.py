@@ -17,13 +17,19 @@ from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
 from taskpy.answers import Started
 from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
+from taskpy.line_redis import RedisLine
 from taskpy.mailbox_redis import RedisMailbox
 from taskpy.registry import Registered, registry
+from taskpy.remote import RemoteTask
+from taskpy.remote_aio import RemoteTask as AsyncRemoteTask
 from taskpy.space import Space
+from taskpy.spawning import RemoteSpawner
 from taskpy.spec import Options, Outcome, TaskSpec, Verdict, Wish
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.enforcer import Enforcer
+from taskpy_worker.guardian import Guardian
+from taskpy_worker.loop_door import LoopDoor
 from taskpy_worker.settler import GiveBack, Settler
 from taskpy_worker.slots import Slots
 from taskpy_worker.workshop import Workshop
@@ -77,6 +83,8 @@ class Executor:
         self.freed = self.workshop.freed
         self._loop_io = ThreadPoolExecutor(LOOP_IO_THREADS, thread_name_prefix="taskpy-loop-io")
         self.enforcer = Enforcer(space, wid, settler, later=self._loop_io.submit)
+        self.guardian = Guardian(space, settler)
+        self._door = LoopDoor(space, self._loop_io)
         self._entered: Callable[[Attempt], None] | None = None
         settler.on_settled(self.drop_all)
 
@@ -88,8 +96,8 @@ class Executor:
 
     @property
     def free(self) -> int:
-        """How many slots there are beyond all that is claimed and not settled."""
-        return max(0, self._config.concurrency - len(self._held))
+        """How many slots there are beyond all that is claimed, and not settled or waiting for its children."""
+        return max(0, self._config.concurrency - len(self._held) + self.guardian.waiting)
 
     @property
     def behind(self) -> bool:
@@ -163,6 +171,7 @@ class Executor:
         if not claims:
             return
         over: list[_Ready] = []
+        bereaved: list[str] = []
         with self._lock:
             for id, token in claims:
                 if self._held.get(id) == token:
@@ -170,6 +179,8 @@ class Executor:
                     self._early.pop(id, None)
                 if (running := self._running.get(id)) and running.token == token:
                     del self._running[id]
+                    if running.mailbox is not None and running.mailbox.children:
+                        bereaved.append(id)
                 if (ready := self._begun.get(id)) and ready.attempt.token == token:
                     over.append(self._begun.pop(id))
             self.workshop.holds(self, len(self._held))
@@ -177,6 +188,8 @@ class Executor:
             self.enforcer.end(id, token)
         for ready in over:
             self.slots.leave(ready)  # only one that was abandoned has not left it by now
+        for id in bereaved:
+            self.guardian.bereave(id)
         self.freed.give()
 
     def give_up(self, ids: Iterable[str], token: str) -> None:
@@ -282,6 +295,13 @@ class Executor:
             handover=bool(options.handover),
             releasable=True,
             form=registered.form,
+            spawner=RemoteSpawner(
+                started.id,
+                started.token,
+                options.children or "wait",
+                mailbox,
+                self._made_for_loop if is_async else self._made_for_thread,
+            ),
         )
         inside: Inside | inside_aio.Task
         interrupt: ThreadInterrupt | CoroutineInterrupt
@@ -310,9 +330,13 @@ class Executor:
         self.enter(attempt)
         interrupt = cast("ThreadInterrupt", attempt.interrupt)
         outcome = call.run(ready.function, ready.inside, on.around, interrupt=interrupt)
-        # Where others wait for this slot, their ends and this one will be told together.
-        settle = self._settler.settle if self.slots.waiting else self._settler.settle_here
-        settle(attempt, outcome)
+        if self.guardian.take(attempt, outcome):
+            self.slots.leave(ready)  # its children may need it
+            self.freed.give()
+        else:
+            # Where others wait for this slot, their ends and this one will be told together.
+            settle = self._settler.settle if self.slots.waiting else self._settler.settle_here
+            settle(attempt, outcome)
         self.enforcer.returned(attempt)
 
     def spawn(self, ready: _Ready) -> None:
@@ -320,13 +344,25 @@ class Executor:
         attempt = ready.attempt
 
         def done(task: "asyncio.Task[Outcome]") -> None:
-            self._settler.settle(attempt, eventloop.outcome_in(task))
+            outcome = eventloop.outcome_in(task)
+            awaits = self.guardian.take(attempt, outcome)
+            if not awaits:
+                self._settler.settle(attempt, outcome)
             self.enforcer.returned(attempt)
             self.slots.leave(ready)
+            if awaits:
+                self.freed.give()
 
         self.enter(attempt)
         interrupt = cast("CoroutineInterrupt", attempt.interrupt)
         self.loop.begin(call.run_async(ready.function, ready.inside, on.around, interrupt=interrupt), done)
+
+    def _made_for_thread(self, task: TaskSpec) -> tuple[Any, RedisLine]:
+        return RemoteTask.spawned(self._space, task)
+
+    def _made_for_loop(self, task: TaskSpec) -> tuple[Any, RedisLine]:
+        made: AsyncRemoteTask[Any] = AsyncRemoteTask(cast("Any", self._door), self._space.shards.new_id(), task)
+        return made, made.line
 
     def _drive_in_thread(self, steps: Callable[[], flow.Flow[None]]) -> None:
         self._loop_io.submit(lambda: flow.drive(steps(), self._perform))

@@ -1,8 +1,8 @@
-"""Sees what has become due: delayed tasks, silent workers, dead letters that are too old. Any process may."""
+"""Sees what has become due: delayed tasks, silent workers, trees that are to be stopped, dead letters that are too old. Any process may."""
 
 import logging
 
-from taskpy import errors, ops
+from taskpy import errors, ops, tree
 from taskpy.answers import Due
 from taskpy.space import Space
 from taskpy_worker.recoverer import Recoverer
@@ -11,7 +11,7 @@ logger = logging.getLogger("taskpy.worker")
 
 
 class Promoter:
-    """Moves delayed tasks into their queues, and has lost workers recovered."""
+    """Moves delayed tasks into their queues, has lost workers recovered, and stops trees that nobody else stops."""
 
     def __init__(self, space: Space, lease: float, recoverer: Recoverer) -> None:
         self._space = space
@@ -29,6 +29,8 @@ class Promoter:
             queues = self._space.broker.run_many([ops.locate(keys, id=id) for id in due.ids])
             promoted = [ops.promote(keys, id=id, queue=queue or "") for id, queue in zip(due.ids, queues, strict=True)]
             self._space.broker.run_many(promoted)
+        if due.felling:  # who was to do it has died
+            self._space.broker.drive(tree.fell_all(keys, due.felling))
         if due.surplus:
             run(ops.forget(keys, ids=due.surplus))
         for wid in due.wids:

@@ -193,6 +193,18 @@ class Settler:
             )
 
 
+def goes_on(attempt: Attempt, outcome: Outcome) -> bool:
+    """Whether a task that comes out so goes back to its queue, and has not ended."""
+    match outcome.verdict:
+        case Verdict.RELEASED | Verdict.LOST:
+            return True
+        case Verdict.RETRY:
+            return not attempt.stopping
+        case Verdict.FAILED:
+            return not (outcome.final or attempt.stopping or attempt.retries >= (attempt.options.retries or 0))
+    return False
+
+
 def decide(attempt: Attempt, outcome: Outcome) -> Ending | GiveBack:
     """What an outcome means: an end, or another run."""
     match outcome.verdict:
@@ -208,9 +220,7 @@ def decide(attempt: Attempt, outcome: Outcome) -> Ending | GiveBack:
             return _ending(attempt, State.STOPPED, b"")
         case Verdict.RETRY:
             return _retry(attempt, outcome)
-    if outcome.final or attempt.stopping or attempt.retries >= (attempt.options.retries or 0):
-        return _failed(attempt, outcome.error)
-    return _retry(attempt, outcome)
+    return _retry(attempt, outcome) if goes_on(attempt, outcome) else _failed(attempt, outcome.error)
 
 
 def _succeeded(attempt: Attempt, outcome: Outcome) -> Ending:

@@ -82,7 +82,7 @@ class Worker:
         """Begin all duties; the worker must have joined. Without `claims` it takes only what it is told to take."""
         self.listener.start()
         self._later = self.space.broker.subscriber.watch(self.space.keys.later())
-        turns = (self._settle, self._report, self._beat, self._promote, self._enforce)
+        turns = (self._settle, self._report, self._beat, self._promote, self._enforce, self._guard)
         for turn in (self._claim, *turns) if claims else turns:
             name = f"taskpy-{turn.__name__.strip('_')}"
             thread = threading.Thread(target=self._turn_for_ever, args=(turn,), name=name, daemon=True)
@@ -138,10 +138,12 @@ class Worker:
         self.space.broker.subscriber.unwatch(self.space.keys.later())
         self._later.give()
         self.executor.enforcer.ladder.nudge.give()
+        self.executor.guardian.nudge.give()
         self.reporter.nudge.give()
         self.settler.close()
         for thread in self._threads:
             thread.join(self._config.block + 1)
+        self.executor.guardian.close()
 
     @property
     def holds_nothing(self) -> bool:
@@ -184,6 +186,12 @@ class Worker:
         if self.executor.enforcer.spent and not self._renews:  # nobody could replace a worker inside another process
             self.claimer.finish()
         ladder.nudge.wait(seen, soon)
+        return 0.0
+
+    def _guard(self) -> float:
+        guardian = self.executor.guardian
+        seen = guardian.nudge.count
+        guardian.nudge.wait(seen, guardian.tick())
         return 0.0
 
     def _turn_for_ever(self, turn: Callable[[], float]) -> None:

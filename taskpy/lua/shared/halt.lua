@@ -1,5 +1,5 @@
 -- ask a task to stop; one that waits ends at once. Answers 'unknown', 'stopping', or the final state
--- keys: {task, inbox, outbox, events, recent, keyed, behind, later}; prefix: of the workers' channels
+-- keys: {task, inbox, outbox, events, recent, keyed, behind, later, felling}; prefix: of the workers' channels
 -- follows: what follows if it does not end ('', raise, kill), in `grace` ms
 -- needs: owner, note, wish, finish
 local function halt(keys, id, prefix, reason, by, follows, grace)
@@ -24,6 +24,6 @@ local function halt(keys, id, prefix, reason, by, follows, grace)
     redis.call('PUBLISH', prefix .. owner(token), id .. ' ' .. (values[8] or 0) .. ' stop ' .. told)
     return 'stopping'
   end
-  finish(keys, id, 'stopped', 'stopped in its queue', { unpack(values, 7, 11) })
+  finish(keys, id, 'stopped', 'stopped in its queue', { unpack(values, 7, 12) })
   return 'stopped'
 end
