@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
@@ -258,7 +259,8 @@ class AsyncSubscriber:
             known: set[str] = set()
             try:
                 while missing := self._channels.keys() - known:  # more may come while we subscribe
-                    await pubsub.subscribe(*missing)
+                    # In any order: a Cluster's client chooses the node by the first one, and it may be away.
+                    await pubsub.subscribe(*random.sample(list(missing), len(missing)))
                     known |= missing
             except BaseException:
                 await pubsub.aclose()

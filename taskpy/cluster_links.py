@@ -40,12 +40,14 @@ class ClusterLinks:
 
     def call_many(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands, those for one node in one go; their replies in order, error replies among them as exceptions."""
-        by_node: dict[Any, list[int]] = {}
+        by_node: dict[str | None, tuple[Any, list[int]]] = {}  # by name: nodes of redis-py 5.0 have no hash
         for place, command in enumerate(commands):
             node = self._node_of(command)
-            by_node.setdefault(None if node is None or node.name in self._doubted else node, []).append(place)
+            if node is not None and node.name in self._doubted:
+                node = None
+            by_node.setdefault(node and node.name, (node, []))[1].append(place)
         replies: dict[int, Any] = {}
-        for node, places in by_node.items():
+        for node, places in by_node.values():
             some = [commands[place] for place in places]
             told = [self._reply(command) for command in some] if node is None else self._at_once(node, some)
             replies.update(zip(places, told, strict=True))

@@ -12,6 +12,7 @@ SAFETIES = {
     "fence": ("settle", "state == 'running' and current == token then", "state == 'running' then"),
     "lease": ("due", "time >= hold and time or 0", "0"),
     "dedupe": ("send", "tonumber(counted or 0) >= tonumber(number)", "false"),
+    "turn": ("submit_keyed", "  if runs then", "  if false then"),
     "checkpoint-number": ("mark", "if number > tonumber(last or 0) then", "if number > 0 then"),
 }
 

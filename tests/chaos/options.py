@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-CONTROLS = ("fence", "lease", "dedupe", "checkpoint-number")
+CONTROLS = ("fence", "lease", "dedupe", "checkpoint-number", "turn")
 
 
 @dataclass(frozen=True)

@@ -368,7 +368,6 @@ def test_more_than_a_page_is_revived_though_a_page_stays(cli, session):
 
     assert (done.code, len(done.lines)) == (1, 6)
     assert session.client.dead().total == 54
-    session.drain(raise_on_failure=False)
 
 
 def test_more_than_a_page_is_revived(cli, session):

@@ -45,6 +45,8 @@ class Connection:
 class Node:
     """A node, and its pool."""
 
+    __hash__ = None  # as with redis-py 5.0
+
     def __init__(self, name):
         self.name = name
         self.answers = []

@@ -232,6 +232,21 @@ def test_a_queue_is_paused_and_purged_in_all_shards(cut):
     assert cut.client.events(tasks[3].id)
 
 
+def test_who_waits_in_vain_is_told_where_nobody_serves(cut, caplog):
+    cut.serve(1, 3)
+    task = cut.submit_to(2, "returns")
+
+    cut.space.broker.drive(task._redis_line.late())
+
+    assert "no worker serves the queue in shard 2: queue=default" in caplog.text
+    with Client(redis=fakeredis.FakeRedis(server=cut.server), namespace="test", shards=1) as whole:
+        lost = whole.submit("returns")
+        whole.space.broker.drive(lost._redis_line.late())
+    assert (
+        "no worker serves the queue, for the namespace has 4 shards (set TASKPY_SHARDS): queue=default" in caplog.text
+    )
+
+
 def test_who_believes_in_another_number_is_refused_at_the_first_call(cut):
     raw = fakeredis.FakeRedis(server=cut.server)
     for count in (3, 8):

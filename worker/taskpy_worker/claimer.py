@@ -134,7 +134,9 @@ class Claimer:
         others = self._turn.planned
         room = min(self._executor.room - len(self._unstarted) - others, BATCH) + ahead
         left = self._workshop.left
-        return 0 if room < max(1, ahead // 2) else room if left is None else min(room, max(0, left - others))
+        if room < max(1, ahead // 2):
+            return 0
+        return min(room, max(0, left - others)) if left else room
 
     def _must_start(self) -> bool:
         """Whether ids that were claimed should be started now: the other shards count what was, and not what will be."""
