@@ -34,13 +34,14 @@ def branch(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[Branc
     [top] = yield from _outlined(keys, [spec.checked_id(id)])
     if top.task is None:
         raise not_found(keys, id, server())
-    level = [top]
+    level, known = [top], {id: None}
     while level:
         families = yield from flow.together([tree.children(keys, each.id) for each in level])
-        below = yield from _outlined(keys, [id for family in families for id in family or ()])
+        fresh = [tree.unknown(known, family or ()) for family in families]
+        below = yield from _outlined(keys, [id for family in fresh for id in family])
         rest = iter(below)
-        for parent, family in zip(level, families, strict=True):
-            parent.children.extend(next(rest) for _ in family or ())
+        for parent, family in zip(level, fresh, strict=True):
+            parent.children.extend(next(rest) for _ in family)
         level = below
     return top
 

@@ -87,6 +87,8 @@ class RemoteSpawner:
         from taskpy.remote import Submission, spec_of
 
         if isinstance(func, Submission):
+            if func.client is not None:
+                raise errors.BadArguments("a child goes where its parent is; leave out client=, or submit it there")
             task = spec_of(func.func, args, kwargs, func.given, func.prev)
         else:
             task = spec_of(func, args, kwargs, NO_OPTIONS, spec.MISSING)

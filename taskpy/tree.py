@@ -4,7 +4,7 @@ A task that is to stop with all below it spawns nothing any more, from the momen
 its children are read, and asked in their turn; so whoever was spawned before is found, and nobody is spawned after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from taskpy import flow, ops
 from taskpy.answers import Children
@@ -24,13 +24,19 @@ def children(keys: Keys, id: str) -> flow.Flow[list[str] | None]:
 
 def below(keys: Keys, id: str) -> flow.Flow[list[str]]:
     """The ids of all tasks below this one, those nearer to it first."""
-    ids: list[str] = []
+    known = {id: None}  # in order
     level = [id]
     while level:
         families = yield from flow.together([children(keys, each) for each in level])
-        level = [child for family in families for child in family or ()]
-        ids += level
-    return ids
+        level = unknown(known, [child for family in families for child in family or ()])
+    return list(known)[1:]
+
+
+def unknown(known: dict[str, None], ids: Iterable[str]) -> list[str]:
+    """Those of these tasks that were not met before: whoever wrote garbage into a tree may have made a circle of it."""
+    found = [id for id in dict.fromkeys(ids) if id not in known]
+    known.update(dict.fromkeys(found))
+    return found
 
 
 def fell(keys: Keys, id: str, wish: Wish | None = None) -> flow.Flow[int]:
@@ -41,20 +47,19 @@ def fell(keys: Keys, id: str, wish: Wish | None = None) -> flow.Flow[int]:
     found: Children = yield ops.children(keys, id=id, count=PAGE)
     wish = wish or found.wish or parent_ended(id)
     entries = [(id, found.felling)]
-    level = yield from _all_of(keys, id, found)
-    asked = 0
+    known: dict[str, None] = {id: None}
+    level = unknown(known, (yield from _all_of(keys, id, found)))
     while level:
-        asked += len(level)
         yield from flow.together([_stop(keys, child, wish) for child in level])
         firsts = yield from flow.together([_first_page(keys, child) for child in level])
         entries += [(child, first.felling) for child, first in zip(level, firsts, strict=True)]
         families = yield from flow.together(
             [_all_of(keys, child, first) for child, first in zip(level, firsts, strict=True)]
         )
-        level = [child for family in families for child in family]
+        level = unknown(known, [child for family in families for child in family])
     # Only now: whoever is interrupted before leaves it to the sweep.
     yield from flow.together([_felled(keys, each, entry) for each, entry in entries if entry])
-    return asked
+    return len(known) - 1
 
 
 def _first_page(keys: Keys, id: str) -> flow.Flow[Children]:
@@ -66,6 +71,8 @@ def _all_of(keys: Keys, id: str, found: Children) -> flow.Flow[list[str]]:
     ids = list(found.ids)
     for first in range(PAGE, found.count, PAGE):
         page: Children = yield ops.children(keys, id=id, first=first, count=PAGE)
+        if not page.ids:  # the number is garbage
+            break
         ids += page.ids
     return ids
 
@@ -87,11 +94,3 @@ def _stop(keys: Keys, id: str, wish: Wish) -> flow.Flow[None]:
 
 def _felled(keys: Keys, id: str, entry: str) -> flow.Flow[None]:
     yield ops.felled(keys, id=id, entry=entry)
-
-
-def fell_all(keys: Keys, ids: Sequence[str]) -> flow.Flow[int]:
-    """As `fell`, of several tasks, one after the other."""
-    asked = 0
-    for id in ids:
-        asked += yield from fell(keys, id)
-    return asked

@@ -7,7 +7,7 @@
 local task, felling = KEYS[1], KEYS[2]
 local first, count = tonumber(ARGV[2]), tonumber(ARGV[3])
 local state, known, tree, entry = unpack(redis.call('HMGET', task, 'st', 'cn', 'tree', 'fell'))
-known = tonumber(known or 0)
+known = tonumber(known or 0) or 0
 local places, ids = {}, {}
 for n = first + 1, math.min(first + count, known) do places[#places + 1] = 'c:' .. n end
 if #places > 0 then ids = redis.call('HMGET', task, unpack(places)) end

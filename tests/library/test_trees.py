@@ -12,6 +12,7 @@ from places import SOON, WOKEN, eventually
 
 import taskpy
 from taskpy import Task
+from taskpy.spawning import RemoteSpawner
 
 thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
 plain = pytest.mark.parametrize("place", places.PLAIN, indirect=True)
@@ -77,12 +78,27 @@ def test_a_child_is_steered_as_any_task(place):
     handle.stop(timeout=SOON)
 
 
-def test_the_two_sides(place):
-    if place.name != "thread":
-        pytest.skip("the same everywhere")
-    handle = place.begun(tasks.leaf)
+def test_only_the_inside_spawns():
     with pytest.raises(taskpy.errors.WrongSide):
-        handle.spawn(tasks.leaf)
+        taskpy.Task(tasks.leaf).spawn(tasks.leaf)
+
+
+def test_a_child_goes_where_its_parent_is():
+    elsewhere = tasks.number.options(client=taskpy.Client("redis://elsewhere"))
+    spawner = RemoteSpawner("a", "w.1", "wait", None, None)
+    with pytest.raises(taskpy.BadArguments, match="leave out client="):
+        next(spawner.spawn(elsewhere, (1,), {}))
+
+
+@pytest.mark.parametrize("place", ["thread"], indirect=True)
+def test_a_name_that_nobody_knows_here_is_no_child(place):
+    def misspelt(t):
+        t.spawn("tree_tasks.nubmer", 7)
+
+    handle = place.started(misspelt)
+    with pytest.raises(taskpy.errors.UnknownTask, match="import the module"):
+        handle.get(SOON)
+    assert handle.children() == []
 
 
 # -- an end -------------------------------------------------------------------------------------
@@ -154,6 +170,20 @@ def test_the_option_of_the_submitter_goes_before_that_of_the_task(place, gate):
 def test_an_unknown_word_is_refused():
     with pytest.raises(taskpy.BadArguments, match="'wait', 'stop' or 'leave'"):
         taskpy.RemoteTask.options(children="eat")
+
+
+@remote
+def test_a_tree_of_garbage_has_an_end(place):
+    handle = place.started(tasks.number, 1)
+    handle.wait(SOON)
+    space = taskpy.default_client().space
+    garbage = {"cn": 10**15, "c:1": handle.id, "c:2": "nobody", "c:3": handle.id}
+    space.broker.redis.hset(space.keys.task(handle.id), mapping=garbage)
+
+    assert [child.id for child in handle.children()] == [handle.id, "nobody", handle.id]
+    assert handle.stop(tree=True, timeout=SOON) == "succeeded"
+    assert [branch.id for branch in taskpy.default_client().tree(handle.id).walk()] == [handle.id, "nobody"]
+    assert space.broker.redis.zcard(space.keys.felling()) == 0
 
 
 # -- a stop of the tree -------------------------------------------------------------------------

@@ -29,8 +29,11 @@ class Promoter:
             queues = self._space.broker.run_many([ops.locate(keys, id=id) for id in due.ids])
             promoted = [ops.promote(keys, id=id, queue=queue or "") for id, queue in zip(due.ids, queues, strict=True)]
             self._space.broker.run_many(promoted)
-        if due.felling:  # who was to do it has died
-            self._space.broker.drive(tree.fell_all(keys, due.felling))
+        for id in due.felling:  # who was to do it has died
+            try:
+                self._space.broker.drive(tree.fell(keys, id))
+            except errors.TaskpyError as error:  # one of garbage must not hold up the others
+                logger.error("cannot stop all below a task: task=%s error=%s", id, error)  # noqa: TRY400 - no bug
         if due.surplus:
             run(ops.forget(keys, ids=due.surplus))
         for wid in due.wids:
