@@ -9,9 +9,10 @@ from taskpy import errors, flow
 from taskpy.contract import Contract, recv_order
 from taskpy.line import Line, LocalLine, Reported, Status
 from taskpy.outside import OutsideFlows, result_of
+from taskpy.question import Asked
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
-from taskpy.spec import GRACE_SECONDS, MISSING, Follows, Outcome, State, StopReason, Verdict
+from taskpy.spec import GRACE_SECONDS, MISSING, Flag, Follows, Outcome, State, StopReason, Verdict
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -140,6 +141,46 @@ class Handle(Contract[R]):
             except errors.TaskEnded:
                 return
             yield message
+
+    # -- questions, and a pause -----------------------------------------------------------------
+
+    def ask(self, topic: Any, data: Any = None, /, *, timeout: float | None = None) -> Any:
+        """Ask the task, and wait for its answer, at most `timeout` seconds.
+
+        It is answered by the handler that the task has registered with `t.answers(topic, handler)`, in the task's own
+        thread, where it calls taskpy next. Raises `UnknownTopic` when there is no such handler, `AnswerFailed` when it
+        raised, `TaskEnded`, `NoAnswer` when the time is over, `Full` when 100 questions are open.
+        """
+        return self._drive(self._flows.ask(topic, data, timeout))
+
+    def answer(self, value: Any, *, number: int | None = None) -> None:
+        """Answer what the task asks: the question of this number, or the last one.
+
+        The first answer counts: raises `AlreadyAnswered` for another one, `NotAsked` when the task asks nothing (any
+        more), `TaskEnded`.
+        """
+        self._drive(self._flows.answer(value, number))
+
+    def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+        """Ask the task to stand still where it calls taskpy next, and with `join` wait until it does, or has ended.
+
+        Returns whether it stands still. It keeps its slot, and can be stopped, asked and sent to. Raises `TaskEnded`.
+        """
+        return self._drive(self._flows.pause(join, timeout))
+
+    def resume(self) -> None:
+        """Let a task that was asked to pause go on. Raises `TaskEnded`."""
+        self._drive(self._flows.resume())
+
+    @property
+    def question(self) -> Asked | None:
+        """What the task asks, and waits for; None when it asks nothing, or has the answer."""
+        return self._look().question
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """What is to be said of the task beside its state: `Flag.WAITING`, `Flag.PAUSED`, …"""
+        return self._look().flags
 
     # -- what it reports ------------------------------------------------------------------------
 

@@ -3,16 +3,16 @@
 The calls are flows over a `Mailbox`, so the thread's form here and the coroutine's form in `aio.py` share their logic.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar, overload
 
 from taskpy import errors, flow
+from taskpy.attention import Attention, Handler
 from taskpy.checkpoint import StateForm
 from taskpy.contract import Contract, recv_order
 from taskpy.deadline import Deadline
+from taskpy.interrupt import NoShield, Shield
 from taskpy.mailbox import Mailbox
 from taskpy.reports import Reports
 from taskpy.spec import MISSING, OUTBOX_LIMIT, State, StopReason
@@ -49,6 +49,8 @@ class InsideFlows:
         self._run = run
         self._mailbox = mailbox
         self._restored: tuple[Any] | None = None
+        self.attention = Attention(mailbox, self.check)
+        self._asking = flow.Turn()
 
     def check(self) -> None:
         """The safe point: where a task that lost its lease, or is to be handed over, is unwound."""
@@ -56,6 +58,12 @@ class InsideFlows:
             raise errors.LeaseLost
         if self._mailbox.draining and self._mailbox.wish is None and self._may_leave():
             raise errors.Released
+
+    def attend(self) -> flow.Flow[None]:
+        """The whole of a safe point: what `check` does, then answer what was asked, and stand still while paused."""
+        self.check()
+        if self.attention.due:
+            yield from self.attention.pay()
 
     def _may_leave(self) -> bool:
         # A task with a checkpoint leaves where nothing that it has taken would come again.
@@ -67,7 +75,7 @@ class InsideFlows:
         deadline = Deadline(timeout if block else 0)
         while True:
             seen = self._mailbox.nudge.count
-            self.check()
+            yield from self.attend()
             # Read first: what was accepted before the stop is delivered before it.
             stopping = self._mailbox.wish is not None
             message = yield from self._mailbox.take(inbox)
@@ -106,7 +114,7 @@ class InsideFlows:
             )
         yield from self._mailbox.checkpoint(state, self._run.form.version, messages)
         self._restored = None
-        self.check()
+        yield from self.attend()
 
     def restore(self) -> Any:
         """What the last checkpoint stored, in the form that the task knows."""
@@ -120,12 +128,35 @@ class InsideFlows:
         deadline = Deadline(seconds)
         while True:
             seen = self._mailbox.nudge.count
-            self.check()
+            yield from self.attend()
             if self._mailbox.wish is not None:
                 return False
             if deadline.over:
                 return True
             yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
+
+    def ask(self, question: Any, timeout: float | None) -> flow.Flow[Any]:
+        """Ask whoever is there, and wait for the answer; `Stopped` or `NoAnswer` when none is to come, or none in time."""
+        deadline = Deadline(timeout)
+        yield from self._asking.take()  # one question at a time: another coroutine's waits here
+        try:
+            number = yield from self._mailbox.desk.pose(question)
+            while True:
+                seen = self._mailbox.nudge.count
+                yield from self.attend()
+                stopping = self._mailbox.wish is not None
+                answer = self._mailbox.desk.answer(number)
+                if answer is None and (stopping or deadline.over):
+                    answer = yield from self._mailbox.desk.withdraw(number)
+                    if answer is None and stopping and timeout is None:
+                        raise errors.Stopped
+                    if answer is None:
+                        raise errors.NoAnswer
+                if answer is not None:
+                    return answer.data
+                yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
+        finally:
+            self._asking.give()
 
     def stop(self, reason: str | None) -> flow.Flow[State]:
         """Ask this very task to stop; it goes on until it looks."""
@@ -220,10 +251,13 @@ class InsideView:
         """
         self._mailbox.reports.progress(done, total, note)
 
-    def stopped(self) -> bool:
-        """Whether the task was asked to stop. A safe point: see `release`."""
-        self._flows.check()
-        return self._mailbox.wish is not None
+    def answers(self, topic: str, handler: Handler) -> None:
+        """Have `handler` answer what `ask` asks about this topic: with what it returns, given the data that came along.
+
+        It is called in the task's own thread, within the next `stopped`, `recv`, `sleep`, `checkpoint` or `ask`: it needs
+        no lock. A handler that takes no argument is called without. Its error is the asker's; the task goes on.
+        """
+        self._flows.attention.answers(topic, handler)
 
     def release(self) -> NoReturn:
         """Give the task back to its queue, to be begun again by another worker; raises `Released` to get there.
@@ -244,15 +278,41 @@ class Inside(InsideView, Contract[Any]):
         mailbox: Mailbox,
         perform: Perform = flow.wait_here,
         *,
-        shield: AbstractContextManager[Any] | None = None,
+        shield: Shield | None = None,
     ) -> None:
         super().__init__(run, mailbox)
         self._perform = perform
-        self._shield = shield or contextlib.nullcontext()
+        self._shield: Shield | NoShield = shield or NoShield()
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         with self._shield:  # a stop that is raised from outside must not break off what is said to Redis
-            return flow.drive(steps, self._perform)
+            return flow.drive(steps, self._step)
+
+    def _step(self, step: flow.Step) -> Any:
+        if isinstance(step, flow.Call):
+            with self._shield.lifted:
+                return step.function()
+        return self._perform(step)
+
+    def stopped(self) -> bool:
+        """Whether the task was asked to stop. A safe point: what was asked is answered here, and a paused task waits here.
+
+        See `release`, too.
+        """
+        self._flows.check()
+        if self._flows.attention.due:
+            self._drive(self._flows.attend())
+        return self._mailbox.wish is not None
+
+    def ask(self, question: Any, data: None = None, /, *, timeout: float | None = None) -> Any:
+        """Ask whoever is there: the task waits, visible to all with its question, until anybody calls `answer(value)`.
+
+        A question that an attempt before this one has asked goes on, with its answer where it has one. Raises `NoAnswer`
+        when none comes in `timeout` seconds. A stop ends the waiting: `Stopped` is raised, or `NoAnswer` where a timeout
+        was given.
+        """
+        del data  # the signature of the other side, where a topic comes first
+        return self._drive(self._flows.ask(question, timeout))
 
     @overload
     def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...

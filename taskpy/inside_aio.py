@@ -1,13 +1,18 @@
 """The inside of an `async def` task: the names of `Inside`, awaited where they wait."""
 
+import asyncio
+import contextlib
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from taskpy import errors, flow, thread
 from taskpy.contract import recv_order
 from taskpy.inside import InsideView, Run
 from taskpy.mailbox import Mailbox
 from taskpy.spec import State
+
+T = TypeVar("T")
 
 #: Performs the steps of a flow on an event loop.
 AsyncPerform = Callable[[flow.Step], Awaitable[Any]]
@@ -19,6 +24,37 @@ class Task(InsideView):
     def __init__(self, run: Run, mailbox: Mailbox, perform: AsyncPerform = flow.wait_here_async) -> None:
         super().__init__(run, mailbox)
         self._perform = perform
+        self._attending: asyncio.Task[None] | None = None
+
+    async def _drive(self, steps: flow.Flow[T]) -> T:
+        return await flow.drive_async(steps, self._step)
+
+    async def _step(self, step: flow.Step) -> Any:
+        if isinstance(step, flow.Call):
+            answer = step.function()
+            return await answer if inspect.isawaitable(answer) else answer
+        return await self._perform(step)
+
+    def stopped(self) -> bool:
+        """Whether the task was asked to stop. What was asked is answered soon; it pauses where it awaits the task next."""
+        self._flows.check()
+        if self._flows.attention.due and (self._attending is None or self._attending.done()):
+            self._attending = asyncio.get_running_loop().create_task(self._attend())
+        return self._mailbox.wish is not None
+
+    async def _attend(self) -> None:
+        with contextlib.suppress(errors.TaskSignal):  # raised again where the coroutine comes to its next safe point
+            await self._drive(self._flows.attention.pay(park=False))
+
+    async def ask(self, question: Any, data: None = None, /, *, timeout: float | None = None) -> Any:
+        """Ask whoever is there: the task waits, visible to all with its question, until anybody calls `answer(value)`.
+
+        A question that an attempt before this one has asked goes on, with its answer where it has one. Raises `NoAnswer`
+        when none comes in `timeout` seconds. A stop ends the waiting: `Stopped` is raised, or `NoAnswer` where a timeout
+        was given. Coroutines of one task ask one after the other.
+        """
+        del data  # the signature of the other side, where a topic comes first
+        return await self._drive(self._flows.ask(question, timeout))
 
     @overload
     async def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...
@@ -31,7 +67,7 @@ class Task(InsideView):
         first, then `Stopped` is raised, or `Empty` where a timeout was given. Raises `InboxFull` where it would wait
         for ever: nobody can send, for 1,000 messages are in other inboxes, or were taken since the last checkpoint.
         """
-        return await flow.drive_async(self._flows.recv(*recv_order(*order, **options)), self._perform)
+        return await self._drive(self._flows.recv(*recv_order(*order, **options)))
 
     async def send(self, data: Any, block: bool = True, timeout: float | None = None) -> int:
         """Append a message to the outbox; how many it has ever been given with this one.
@@ -39,15 +75,15 @@ class Task(InsideView):
         Never waits for a reader; the outbox keeps the last 1,000.
         """
         del block, timeout  # the signature of the other side; here there is nothing to wait for
-        return await flow.drive_async(self._flows.send(data), self._perform)
+        return await self._drive(self._flows.send(data))
 
     async def pour(self, data: Any) -> None:
         """Append a message to the outbox, soon: as `Inside.pour`."""
-        await flow.drive_async(self._flows.pour(data), self._perform)
+        await self._drive(self._flows.pour(data))
 
     async def flush(self) -> None:
         """Wait until all that was poured is in the outbox."""
-        await flow.drive_async(self._flows.flush(), self._perform)
+        await self._drive(self._flows.flush())
 
     async def checkpoint(self, state: Any = None, *, send: Sequence[Any] = ()) -> None:
         """Store `state`, acknowledge the messages taken so far, and send: all of it, or nothing.
@@ -56,16 +92,16 @@ class Task(InsideView):
         that shuts down hands the task over right here. Raises `NotSendable` or `TooLarge` (256 KiB), and then nothing
         has been stored.
         """
-        await flow.drive_async(self._flows.checkpoint(state, send), self._perform)
+        await self._drive(self._flows.checkpoint(state, send))
 
     async def sleep(self, seconds: float) -> bool:
         """Sleep so many seconds; False as soon as a stop comes, True after the whole time."""
-        return await flow.drive_async(self._flows.sleep(seconds), self._perform)
+        return await self._drive(self._flows.sleep(seconds))
 
     async def stop(self, join: bool = True, *, timeout: float | None = None, reason: str | None = None) -> State:
         """Ask this very task to stop. Only asks: a task cannot wait for its own end."""
         del join, timeout
-        return await flow.drive_async(self._flows.stop(reason), self._perform)
+        return await self._drive(self._flows.stop(reason))
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         while True:

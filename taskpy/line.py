@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from taskpy import codec, errors, flow, ladder
+from taskpy import codec, errors, flow, ladder, spec
+from taskpy.counter import Counter
 from taskpy.identity import who
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
+from taskpy.question import Asked, Question, Reply
 from taskpy.reported import LogLine, Progress
 from taskpy.reports import Reports
-from taskpy.spec import GRACE_SECONDS, Outcome, State, StopReason, Verdict, Wish
+from taskpy.spec import GRACE_SECONDS, Flag, Outcome, State, StopReason, Verdict, Wish
 from taskpy.taken import Taken
 
 
@@ -27,7 +29,8 @@ class Status:
 
     `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
     `note` says how it was stopped, where that was not plain.
-    `progress` is what it reported last.
+    `progress` is what it reported last; `question` what it asks, and waits for the answer; `pausing`: it was asked to stand
+    still, `paused`: it does.
     """
 
     state: State
@@ -37,6 +40,22 @@ class Status:
     stop: StopReason | None = None
     note: str = ""
     progress: Progress | None = None
+    question: Asked | None = None
+    pausing: bool = False
+    paused: bool = False
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """What is to be said of it beside its state, as far as it is known here."""
+        if self.state.done:
+            return frozenset()
+        said = {
+            Flag.STOPPING: self.stop is not None,
+            Flag.WAITING: self.question is not None,
+            Flag.PAUSING: self.pausing and not self.paused,
+            Flag.PAUSED: self.paused,
+        }
+        return frozenset(flag for flag, holds in said.items() if holds)
 
     def result(self) -> Any:
         """The value; raises a `WireError` where it cannot be read."""
@@ -69,7 +88,7 @@ class Reported:
 
 
 class Full:
-    """The answer of a line whose task has no room for another message."""
+    """The answer of a line whose task has no room for another message, or another question."""
 
 
 FULL = Full()
@@ -122,6 +141,21 @@ class Line(Protocol):
     def reported(self, index: int) -> flow.Flow[Reported]:
         """The log from an absolute place on, and the progress."""
 
+    def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
+        """Put a question to the task: answered by its number, the final state that takes none, or `FULL`."""
+
+    def reply(self, number: int) -> flow.Flow[Reply | State]:
+        """What the task has answered to a question; else where it stands."""
+
+    def retract(self, number: int) -> flow.Flow[None]:
+        """Forget a question and its answer."""
+
+    def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
+        """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+
+    def pause(self, pausing: bool) -> flow.Flow[None]:
+        """Ask the task to stand still at its next safe point, or to go on. Raises `TaskEnded`."""
+
     def late(self) -> flow.Flow[None]:
         """Called when a wait was not woken for `recheck` seconds."""
 
@@ -147,13 +181,19 @@ class LocalLine(ABC):
         self._outbox = Outbox()
         self._taken = Taken()
         self.reports = Reports(self._nudge.give)
+        self.counter = Counter(self._nudge.give, put=self.put, told=self.tell, ordered=self.ask_pause)
 
     # -- the outside ----------------------------------------------------------------------------
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
         status = self._status  # read first: a task that ends afterwards has reported all it will
-        return flow.just(replace(status, progress=self.reports.latest))
+        status = replace(status, progress=self.reports.latest)
+        if status.state.done:
+            return flow.just(status)
+        counter = self.counter
+        paused = counter.paused and status.stop is None
+        return flow.just(replace(status, question=counter.question, pausing=counter.pausing, paused=paused))
 
     @property
     def fresh(self) -> bool:
@@ -229,6 +269,47 @@ class LocalLine(ABC):
         behind, lines = self.reports.read(index)
         return flow.just(Reported(state, self.reports.latest, behind, lines))
 
+    # -- questions, and a pause -----------------------------------------------------------------
+
+    def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
+        """Put a question to the task; one that has not begun answers when it has."""
+        with self._lock:
+            if self._status.state.done:
+                return flow.just(self._status.state)
+            number = self.counter.ask(spec.checked_name(topic, "topic"), data)
+        return flow.just(FULL if number is None else number)
+
+    def reply(self, number: int) -> flow.Flow[Reply | State]:
+        """What the task has answered to a question; else where it stands."""
+        state = self._status.state  # read first: a task that ends afterwards has answered all it will
+        reply = self.counter.reply(number)
+        return flow.just(state if reply is None else reply)
+
+    def retract(self, number: int) -> flow.Flow[None]:
+        """Forget a question and its answer."""
+        self.counter.retract(number)
+        return flow.just(None)
+
+    def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
+        """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+        with self._lock:
+            if self._status.state.done:
+                raise errors.TaskEnded(self._status.state)
+        counts, by = self.counter.answer(number, value)
+        if by:
+            raise errors.AlreadyAnswered(by)
+        if not counts:
+            raise errors.NotAsked
+        return flow.just(None)
+
+    def pause(self, pausing: bool) -> flow.Flow[None]:
+        """Ask the task to stand still at its next safe point, or to go on. Raises `TaskEnded`."""
+        with self._lock:
+            if self._status.state.done:
+                raise errors.TaskEnded(self._status.state)
+        self.counter.pause(pausing)
+        return flow.just(None)
+
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""
         return flow.just(None)
@@ -246,6 +327,18 @@ class LocalLine(ABC):
     @abstractmethod
     def ask_stop(self, wish: Wish) -> None:
         """Pass the wish to stop on to the inside."""
+
+    @abstractmethod
+    def put(self, question: Question) -> None:
+        """Pass a question on to the inside."""
+
+    @abstractmethod
+    def tell(self, number: int, value: Any) -> None:
+        """Pass the answer to a question of the task on to the inside."""
+
+    @abstractmethod
+    def ask_pause(self, pausing: bool) -> None:
+        """Pass the wish to pause, or to go on, on to the inside."""
 
     @abstractmethod
     def strike(self) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 from taskpy import errors, flow, ops, pages, spec
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
-from taskpy.line_redis import exception_of, lines_of, not_found, progress_of
+from taskpy.line_redis import not_found
 from taskpy.listed import Event, Outline, Snapshot
 from taskpy.ops import Op
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
+from taskpy.unpacked import exception_of, lines_of, progress_of
 
 #: How many tasks a page of a list has.
 PAGE = 50

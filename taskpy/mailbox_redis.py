@@ -13,6 +13,7 @@ from typing import Any
 
 from taskpy import codec, errors, flow, ops, spec
 from taskpy.answers import Started
+from taskpy.desk_redis import RedisDesk
 from taskpy.keys import Keys
 from taskpy.mailbox import ITSELF, Received, Stored
 from taskpy.nudge import Nudge
@@ -90,6 +91,8 @@ class RedisMailbox:
         self._checkpoint = started.checkpoint
         self._keeps = started.checkpoint is not None  # only checkpoints acknowledge
         self._reported = 0
+        self._desk: RedisDesk | None = None
+        self._orders = started.orders
         self._taking = flow.Turn()
         self._marking = flow.Turn()
 
@@ -97,6 +100,21 @@ class RedisMailbox:
     def resumable(self) -> bool | None:
         """Whether another worker could go on just where this one is; None without a checkpoint."""
         return None if self._checkpoint is None else not self._open
+
+    @property
+    def desk(self) -> RedisDesk:
+        """What others want of the task, and what it asks them. Mostly nobody does: so it is made when it is needed."""
+        if self._desk is None:
+            self._desk = RedisDesk(self._keys, self._id, self._token, self.lose)
+            self._desk.ordered = self._orders
+        return self._desk
+
+    @property
+    def called(self) -> bool:
+        """Whether there is something at the desk for the task to attend to."""
+        if not self._orders:
+            return False
+        return self.desk.fresh or (self.desk.pausing and self.wish is None)
 
     @property
     def full(self) -> bool:
@@ -115,8 +133,8 @@ class RedisMailbox:
 
     # -- what the worker hears ------------------------------------------------------------------
 
-    def hear(self, received: int, wish: Wish | None, body: bytes | None = None) -> None:
-        """Note how many messages the task was ever sent, the last one itself, and whether it was asked to stop."""
+    def hear(self, received: int, wish: Wish | None, body: bytes | None = None, orders: int = 0) -> None:
+        """Note how many messages the task was ever sent, the last one itself, a wish to stop, and how many orders it got."""
         if body is not None and len(self._brought) < BROUGHT_LIMIT:
             self._brought[received] = body  # before it may be looked for
         moved = received > self._received or (wish is not None and self.wish is None)
@@ -124,6 +142,9 @@ class RedisMailbox:
         if wish is not None and self.wish is None:
             self._limit = self._received
             self.wish = wish
+        if orders > self._orders:
+            self._orders = self.desk.ordered = orders
+            moved = True
         if moved:
             self.nudge.give()
 

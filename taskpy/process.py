@@ -17,6 +17,7 @@ from taskpy import call, codec, errors, life, process_child, reference, spec
 from taskpy.definition import Definition, function_of, time_limit_of
 from taskpy.handle import LocalHandle
 from taskpy.line import LocalLine
+from taskpy.question import Question, dump_answer, dump_question, load_asked, load_reply
 from taskpy.reported import Progress
 from taskpy.spec import MISSING, Outcome, State, StopReason, TaskSpec, Verdict, Wish
 
@@ -91,6 +92,20 @@ class ProcessLine(LocalLine):
             self._frames.put(frame)
             return self._sent
 
+    def put(self, question: Question) -> None:
+        """Pass a question on to the child."""
+        packed = dump_question(question.topic, question.data)
+        self._frames.put(codec.dumps(("ask", question.number, packed), limit=process_child.FRAME_LIMIT))
+
+    def tell(self, number: int, value: Any) -> None:
+        """Pass the answer to a question of the task on to the child."""
+        packed = dump_answer(value)
+        self._frames.put(codec.dumps(("answer", number, packed), limit=process_child.FRAME_LIMIT))
+
+    def ask_pause(self, pausing: bool) -> None:
+        """Pass the wish to pause, or to go on, on to the child."""
+        self._frames.put(codec.dumps(("pause", pausing)))
+
     def opened(self, message: bytes) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
         return codec.load_message(message).data
@@ -127,6 +142,15 @@ class ProcessLine(LocalLine):
                         self.taken(frame[1])
                     case "out":
                         self.posted(frame[1])
+                    case "replied":
+                        self.counter.responded(frame[1], load_reply(frame[2]))
+                    case "parked":
+                        self.counter.parked(frame[1])
+                    case "asks":
+                        self.counter.posed(frame[1], load_asked(frame[2]))
+                    case "withdrew":
+                        if self.counter.withdrew(frame[1]) is None:  # else: the answer is on its way
+                            self._frames.put(codec.dumps(("withdrawn", frame[1])))
                     case "stop":
                         self.wish(Wish(StopReason(frame[1], frame[2])))
                     case "report":

@@ -29,6 +29,8 @@ INBOX_LIMIT = 1000
 OUTBOX_LIMIT = 1000
 #: How many lines of a task's log are kept for readers.
 LOG_LIMIT = 1000
+#: How many questions may be put to a task that it has not answered, or whose answers nobody has fetched.
+QUESTION_LIMIT = 100
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0
 
@@ -63,6 +65,17 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.STOPPED: frozenset(),
 }
+
+
+class Flag(enum.StrEnum):
+    """What may be said of a task beside its state, while it has not ended."""
+
+    DELAYED = "delayed"
+    STOPPING = "stopping"
+    DRAINING = "draining"
+    WAITING = "waiting"
+    PAUSING = "pausing"
+    PAUSED = "paused"
 
 
 class StopReason(str):

@@ -11,6 +11,7 @@ from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import LocalLine
 from taskpy.mailbox import Inbox, LocalMailbox
+from taskpy.question import Question
 from taskpy.spec import MISSING, Outcome, Verdict, Wish
 
 if TYPE_CHECKING:
@@ -35,7 +36,14 @@ class ThreadLine(LocalLine):
     def __init__(self) -> None:
         super().__init__()
         self._over = threading.Event()
-        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted, ask=self.wish, reports=self.reports)
+        self.mailbox = LocalMailbox(
+            Inbox(),
+            taken=self.taken,
+            posted=self.posted,
+            ask=self.wish,
+            reports=self.reports,
+            listening=self.counter,
+        )
         self.interrupt: Interrupt | None = None
 
     def ask_stop(self, wish: Wish) -> None:
@@ -45,6 +53,18 @@ class ThreadLine(LocalLine):
     def deliver(self, data: Any, inbox: str | None) -> int | None:
         """Pass a message on to the inside; its number, or None when there is no room."""
         return self.mailbox.deliver(data, inbox)
+
+    def put(self, question: Question) -> None:
+        """Pass a question on to the inside."""
+        self.mailbox.desk.put(question)
+
+    def tell(self, number: int, value: Any) -> None:
+        """Pass the answer to a question of the task on to the inside."""
+        self.mailbox.desk.answered(number, value)
+
+    def ask_pause(self, pausing: bool) -> None:
+        """Pass the wish to pause, or to go on, on to the inside."""
+        self.mailbox.desk.pause(pausing)
 
     def strike(self) -> None:
         """Raise `Stopped` inside the function."""

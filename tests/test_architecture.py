@@ -15,7 +15,7 @@ FLOORS = (
     # 0: pure. No I/O, no Redis, no threads.
     """
     errors spec retry checkpoint registry deadline keys taken
-    values wire failure reported codec
+    values wire failure reported question codec
     """,
     # 1: what to say to Redis, and what the answers mean; still no I/O.
     """
@@ -28,10 +28,10 @@ FLOORS = (
     """,
     # 3: the library: what users hold, and what their functions receive.
     """
-    reports logs interrupt ladder call reference life eventloop contract mailbox inside inside_aio line reader outside
+    reports logs interrupt ladder call reference life eventloop contract desk mailbox attention inside inside_aio counter line reader outside
     handle
     definition thread process process_child
-    space mailbox_redis line_redis remote lists upkeep client remote_aio client_aio aio
+    space unpacked desk_redis mailbox_redis counter_redis line_redis remote lists upkeep client remote_aio client_aio aio
     compose controllers on waiting waiting_aio
     """,
     # 4: the public names, and the programs. Nobody below imports them.

@@ -7,8 +7,8 @@
 local task, inbox, outbox = unpack(KEYS)
 local token, number, done, beyond, with_state = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
 local before, limit, new = tonumber(ARGV[7]), tonumber(ARGV[8]), #ARGV - 8
-local state, current, received, acknowledged, sent, last, lost =
-  unpack(redis.call('HMGET', task, 'st', 'tok', 'in', 'ib', 'on', 'ck', 'crash'))
+local state, current, received, acknowledged, sent, last, lost, answer =
+  unpack(redis.call('HMGET', task, 'st', 'tok', 'in', 'ib', 'on', 'ck', 'crash', 'pa'))
 if state ~= 'running' or current ~= token then return 0 end
 received, acknowledged, sent = tonumber(received or 0), tonumber(acknowledged or 0), tonumber(sent or 0)
 if number > tonumber(last or 0) then -- else: none, or a repeated call or a late copy of one
@@ -17,6 +17,7 @@ if number > tonumber(last or 0) then -- else: none, or a repeated call or a late
   redis.call('HSET', task, 'ck', number, 'ib', done, 'ibx', beyond)
   -- it has come further: only the workers that it loses from here on count against its restarts
   if with_state then redis.call('HSET', task, 'cp', ARGV[6], 'cb', lost or 0) end
+  if with_state and answer then redis.call('HDEL', task, 'pq', 'pa') end -- an attempt after it asks anew
   if done > acknowledged then redis.call('PUBLISH', task, 'room') end
 end
 local known = math.max(0, sent - before) -- so many of these messages are there already: the call is a repeated one

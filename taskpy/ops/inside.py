@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from taskpy import spec as specs
+from taskpy.answers import Orders, Posed, Withdrawn
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted
 from taskpy.taken import Taken
@@ -68,3 +69,37 @@ def report(
     `number` counts the reports of this attempt from 1: a repeated one, or an old one that arrives late, adds nothing.
     """
     return scripted("report", [keys.task(id)], [token, number, progress, limit, *lines], _KEPT.__getitem__)
+
+
+def orders(keys: Keys, *, id: str, token: str, known: int = 0, most: int = specs.QUESTION_LIMIT) -> Op[Orders | None]:
+    """Read what a running attempt is to attend to, with the questions behind the last one `known`; None: fenced."""
+    return scripted("orders", [keys.task(id)], [token, known, most], Orders.of)
+
+
+def respond(keys: Keys, *, id: str, token: str, answers: Sequence[tuple[int, bytes]]) -> Op[bool]:
+    """Answer questions that were put to a task, each by its number; False: fenced."""
+    flat = [part for pair in answers for part in pair]
+    return scripted("respond", [keys.task(id)], [token, *flat], bool)
+
+
+#: What came of it: it stands there, it may go on already, or another attempt owns it.
+Parked = Literal["parked", "fenced", "resumed"]
+_PARKED: dict[int, Parked] = {1: "parked", 0: "fenced", 2: "resumed"}
+
+
+def park(keys: Keys, *, id: str, token: str) -> Op[Parked]:
+    """Say that a task that was asked to pause stands still."""
+    return scripted("park", [keys.task(id)], [token], _PARKED.__getitem__)
+
+
+def pose(keys: Keys, *, id: str, token: str, count: int, question: bytes) -> Op[Posed | None]:
+    """Ask whoever is there; `count` numbers the questions of this attempt from 1; None: fenced.
+
+    The question of an earlier attempt, asked again, goes on, with its answer where it has one.
+    """
+    return scripted("pose", [keys.task(id)], [token, count, question], Posed.of)
+
+
+def withdraw(keys: Keys, *, id: str, token: str, number: int) -> Op[Withdrawn]:
+    """Wait no longer for an answer to the question of this number in the life of the task."""
+    return scripted("withdraw", [keys.task(id)], [token, number], Withdrawn.of)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from taskpy import codec, errors, flow, inside_aio, spec
+from taskpy.desk import LocalDesk, Unheard
 from taskpy.inside import Inside, Run
 from taskpy.mailbox import Inbox, Received, Stored
 from taskpy.nudge import Nudge
@@ -23,6 +24,7 @@ class _Script:
 
     resumable: bool | None = None
     full = False
+    called = False
 
     def __init__(self, inbox: Iterable[Any], stop_after: int | None, state: Any) -> None:
         self.nudge = Nudge()
@@ -30,6 +32,7 @@ class _Script:
         self.draining = False
         self.lost = False
         self.reports = Reports()
+        self.desk = LocalDesk(self.nudge, Unheard())
         self.sent: list[Any] = []
         self.states: list[Any] = []
         self._inbox = Inbox()

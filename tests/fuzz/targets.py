@@ -7,7 +7,6 @@ from taskpy_worker.listener import Listener
 from taskpy import call, codec, errors, ops, pages
 from taskpy.info import KnownWorker, WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line_redis import lines_of, progress_of
 from taskpy.listed import Worker
 from taskpy.mailbox_redis import Fetched
 from taskpy.ops import op
@@ -15,6 +14,7 @@ from taskpy.retry import backoff_of
 from taskpy.space import Space
 from taskpy.spec import ID, NAME
 from taskpy.taken import Taken
+from taskpy.unpacked import lines_of, progress_of
 
 KEYS = Keys("fuzz")
 

@@ -1,0 +1,108 @@
+"""What a task attends to at its safe points: questions that were put to it, and the wish that it pauses."""
+
+import inspect
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from taskpy import errors, flow
+from taskpy.mailbox import Mailbox
+from taskpy.question import Question, Reply
+
+#: Answers a question: with what came with it, or without.
+Handler = Callable[..., Any]
+
+
+class Attention:
+    """The handlers of one running task, and when they are called. `check` is the rest of a safe point: it may raise."""
+
+    def __init__(self, mailbox: Mailbox, check: Callable[[], None]) -> None:
+        self._mailbox = mailbox
+        self._check = check
+        self._handlers: dict[str, Handler] = {}
+        self._answering = False
+        self._standing = False  # whether the task stands still
+
+    def answers(self, topic: str, handler: Handler) -> None:
+        """Have this handler answer the questions of a topic; raises `BadArguments` for one that takes more than the data."""
+        if not isinstance(topic, str):
+            raise errors.BadArguments(f"a topic is text, not {type(topic).__name__}")
+        self._handlers[topic] = _taking_data(handler)
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to attend to, here and now. Looked at in every safe point, so it is cheap."""
+        return self._mailbox.called and not self._answering  # a handler is not interrupted by another one
+
+    def pay(self, *, park: bool = True) -> flow.Flow[None]:
+        """Answer what was asked, and, unless `park` is False, stand still as long as the task is to pause."""
+        standing = False
+        try:
+            while self.due:
+                seen = self._mailbox.nudge.count
+                self._check()
+                desk = self._mailbox.desk
+                if self._standing and not standing:  # another coroutine of the task stands here, and attends to it all
+                    yield flow.Wait(self._mailbox.nudge, seen)
+                    continue
+                yield from desk.attend()
+                yield from self._answer(desk.questions)
+                if not (desk.pausing and self._mailbox.wish is None):
+                    continue
+                if not park:
+                    return
+                self._standing = standing = True
+                if (yield from desk.park()):
+                    yield flow.Wait(self._mailbox.nudge, seen)
+        finally:
+            if standing:
+                self._standing = False
+                self._mailbox.desk.go_on()
+                self._mailbox.nudge.give()  # to those who stood here, too
+
+    def _answer(self, questions: deque[Question]) -> flow.Flow[None]:
+        while questions:
+            question = questions.popleft()
+            reply = yield from self._reply(question)
+            yield from self._mailbox.desk.respond(question.number, reply)
+
+    def _reply(self, question: Question) -> flow.Flow[Reply]:
+        handler = self._handlers.get(question.topic)
+        if handler is None:
+            return Reply(known=tuple(sorted(self._handlers)))
+        self._answering = True
+        try:
+            return Reply((yield flow.Call(partial(handler, question.data))))
+        except Exception as error:  # the asker's to deal with: the task goes on
+            return Reply(error=error)
+        finally:
+            self._answering = False
+
+
+def _taking_data(handler: Handler) -> Handler:
+    if not callable(handler):
+        raise errors.BadArguments(f"a handler is a function, not {type(handler).__name__}")
+    try:
+        signature = inspect.signature(handler)
+    except ValueError:  # some builtins have none
+        return handler
+    if _takes(signature, None):
+        return handler
+    if not _takes(signature):
+        raise errors.BadArguments("a handler takes what comes with the question, or nothing")
+    return partial(_without_data, handler)
+
+
+def _takes(signature: inspect.Signature, *args: Any) -> bool:
+    try:
+        signature.bind(*args)
+    except TypeError:
+        return False
+    return True
+
+
+def _without_data(handler: Handler, data: Any) -> Any:
+    if data is not None:
+        raise errors.BadArguments("this question takes no data")
+    return handler()

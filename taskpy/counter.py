@@ -1,0 +1,111 @@
+"""The outside of a local task's desk: what was asked and what was answered, in both directions, and the pause."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from taskpy import identity, spec
+from taskpy.desk import Answer
+from taskpy.question import Asked, Question, Reply
+
+
+class Counter:
+    """What those outside see of the desk of one local task. `changed` is called when there is something new.
+
+    `put`, `told` and `ordered` pass a question, an answer and the wish that it pauses on to the task.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[], None],
+        *,
+        put: Callable[[Question], None],
+        told: Callable[[int, Any], None],
+        ordered: Callable[[bool], None],
+    ) -> None:
+        self._changed = changed
+        self._put = put
+        self._told = told
+        self._ordered = ordered
+        self._lock = threading.Lock()
+        self._asked = 0
+        self._open: dict[int, Reply | None] = {}
+        self._question: Asked | None = None
+        self._answer: Answer | None = None
+        self._answered_by = ""
+        self.pausing = False
+        self.paused = False
+
+    # -- who is outside -------------------------------------------------------------------------
+
+    def ask(self, topic: str, data: Any) -> int | None:
+        """Put a question to the task; its number, or None when too many wait for a reply, or to be fetched."""
+        with self._lock:
+            if len(self._open) >= spec.QUESTION_LIMIT:
+                return None
+            self._asked += 1
+            self._open[self._asked] = None
+            self._put(Question(self._asked, topic, data))
+            return self._asked
+
+    def reply(self, number: int) -> Reply | None:
+        """What the task has answered; None: nothing yet."""
+        return self._open.get(number)
+
+    def retract(self, number: int) -> None:
+        """Forget a question: whoever asked has the answer, or waits no longer."""
+        with self._lock:
+            self._open.pop(number, None)
+
+    @property
+    def question(self) -> Asked | None:
+        """What the task asks, until it is answered."""
+        return self._question if self._answer is None else None
+
+    def answer(self, number: int | None, value: Any) -> tuple[bool, str]:
+        """Answer what the task asks, or has asked last: whether this counts; and whose answer does, where it is another one's."""
+        with self._lock:
+            asked = self._question
+            if asked is None or number not in (None, asked.number):
+                return False, ""
+            if self._answer is not None:
+                return False, self._answered_by
+            self._answer, self._answered_by = Answer(value), identity.who()
+        self._told(asked.number, value)
+        self._changed()
+        return True, ""
+
+    def pause(self, pausing: bool) -> None:
+        """Have the task stand still at its next safe point, or go on."""
+        self.pausing = pausing
+        self._ordered(pausing)
+        self._changed()
+
+    # -- what the task says ---------------------------------------------------------------------
+
+    def responded(self, number: int, reply: Reply) -> None:
+        """It has answered a question."""
+        with self._lock:
+            if number in self._open:
+                self._open[number] = reply
+        self._changed()
+
+    def parked(self, still: bool) -> None:
+        """It stands still, or goes on."""
+        self.paused = still
+        self._changed()
+
+    def posed(self, number: int, question: Any) -> None:
+        """It asks."""
+        with self._lock:
+            self._question, self._answer = Asked(number, question), None
+        self._changed()
+
+    def withdrew(self, number: int) -> Answer | None:
+        """It asks this no longer; the answer, where one has come."""
+        with self._lock:
+            if self._answer is None and self._question is not None and self._question.number == number:
+                self._question = None
+            answer = self._answer
+        self._changed()
+        return answer

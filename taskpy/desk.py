@@ -1,0 +1,152 @@
+"""What others want of a running task apart from mail and a stop: questions to answer, and a pause. And what it asks them.
+
+`Desk` is the contract; `LocalDesk` serves threads and, with its hooks, the child of a `ProcessTask`. The one that lives in
+Redis is in `desk_redis.py`.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from taskpy import flow
+from taskpy.nudge import Nudge
+from taskpy.question import Question, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question that the task asked."""
+
+    data: Any
+
+
+class Desk(Protocol):
+    """The inside's end: what waits for the task's attention, and what it says to that.
+
+    `pausing`: it was asked to stand still; `questions` were put to it and wait for their replies.
+    """
+
+    pausing: bool
+    questions: deque[Question]
+
+    def attend(self) -> flow.Flow[None]:
+        """Bring `pausing`, `questions` and `answer` up to date."""
+
+    def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
+        """Answer a question that was put to the task."""
+
+    def park(self) -> flow.Flow[bool]:
+        """Say that the task stands still; False when it need not any more."""
+
+    def go_on(self) -> None:
+        """Stand still no longer."""
+
+    def pose(self, question: Any) -> flow.Flow[int]:
+        """Ask whoever is there; the number of the question."""
+
+    def answer(self, number: int) -> Answer | None:
+        """The answer to the task's question of this number, where it is known here."""
+
+    def withdraw(self, number: int) -> flow.Flow[Answer | None]:
+        """Wait no longer for an answer to the task's question; the one that has come before all the same."""
+
+
+class Listening(Protocol):
+    """Who hears what a local task says at its desk."""
+
+    def responded(self, number: int, reply: Reply) -> None:
+        """It has answered a question."""
+
+    def parked(self, still: bool) -> None:
+        """It stands still, or goes on."""
+
+    def posed(self, number: int, question: Any) -> None:
+        """It asks."""
+
+    def withdrew(self, number: int) -> Answer | None:
+        """It asks this no longer; the answer, where one has come."""
+
+
+class Unheard:
+    """Where nobody is outside: who asks gets no answer."""
+
+    def responded(self, number: int, reply: Reply) -> None:
+        """Nobody has asked."""
+
+    def parked(self, still: bool) -> None:
+        """Nobody looks."""
+
+    def posed(self, number: int, question: Any) -> None:
+        """Nobody answers."""
+
+    def withdrew(self, number: int) -> Answer | None:
+        """Nobody has answered."""
+        del number
+        return None
+
+
+class LocalDesk:
+    """The inside's end in this process."""
+
+    def __init__(self, nudge: Nudge, listening: Listening) -> None:
+        self._nudge = nudge
+        self._listening = listening
+        self.pausing = False
+        self.questions: deque[Question] = deque()
+        self._still = False
+        self._posed = 0
+        self._answer: tuple[int, Answer] | None = None
+
+    # -- the outside ----------------------------------------------------------------------------
+
+    def put(self, question: Question) -> None:
+        """Put a question to the task."""
+        self.questions.append(question)
+        self._nudge.give()
+
+    def pause(self, pausing: bool) -> None:
+        """Have the task stand still at its next safe point, or go on."""
+        self.pausing = pausing
+        self._nudge.give()
+
+    def answered(self, number: int, value: Any) -> None:
+        """Pass on the answer to the task's question of this number."""
+        self._answer = number, Answer(value)
+        self._nudge.give()
+
+    # -- the inside -----------------------------------------------------------------------------
+
+    def attend(self) -> flow.Flow[None]:
+        """Do nothing: what was said is known."""
+        return flow.just(None)
+
+    def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
+        """Answer a question that was put to the task."""
+        self._listening.responded(number, reply)
+        return flow.just(None)
+
+    def park(self) -> flow.Flow[bool]:
+        """Say that the task stands still."""
+        if not self._still:
+            self._still = True
+            self._listening.parked(True)
+        return flow.just(True)
+
+    def go_on(self) -> None:
+        """Say that the task stands still no longer."""
+        self._still = False
+        self._listening.parked(False)
+
+    def pose(self, question: Any) -> flow.Flow[int]:
+        """Ask whoever is there."""
+        self._posed += 1
+        self._listening.posed(self._posed, question)
+        return flow.just(self._posed)
+
+    def answer(self, number: int) -> Answer | None:
+        """The answer to the task's question of this number, where there is one."""
+        return self._answer[1] if self._answer is not None and self._answer[0] == number else None
+
+    def withdraw(self, number: int) -> flow.Flow[Answer | None]:
+        """Wait no longer for an answer."""
+        return flow.just(self._listening.withdrew(number))

@@ -1,0 +1,102 @@
+"""The desk of a task that runs on a worker: what waits for its attention stands in Redis, and a nudge says how much."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from taskpy import errors, flow, ops
+from taskpy.answers import Orders, Posed, Withdrawn
+from taskpy.desk import Answer
+from taskpy.keys import Keys
+from taskpy.question import Question, Reply, dump_asked, dump_reply, load_answer, load_question
+
+
+class RedisDesk:
+    """The inside's end of one attempt, fenced by its token. `lose` is called when another attempt owns the task."""
+
+    def __init__(self, keys: Keys, id: str, token: str, lose: Callable[[], None]) -> None:
+        self._keys = keys
+        self._id = id
+        self._token = token
+        self._lose = lose
+        self.ordered = 0  # orders ever given, as far as we were told
+        self._attended = 0  # so many of them are known here
+        self.pausing = False
+        self.questions: deque[Question] = deque()
+        self._last_question = 0  # the number of the last one that was fetched
+        self._parked = False
+        self._posed = 0  # questions that this attempt has asked
+        self._answered: Posed | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is something that the task does not know yet."""
+        return self.ordered > self._attended
+
+    def attend(self) -> flow.Flow[None]:
+        """Read what the task is to attend to, where something is new; a question that cannot be read is answered so."""
+        if not self.fresh:
+            return
+        found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=self._last_question)
+        if found is None:
+            raise self._fenced()
+        self._attended = found.count
+        self.pausing = found.pause
+        self._parked = self._parked and found.pause
+        if found.answered:
+            self._answered = Posed(found.answered, found.answer)
+        for number, packed in found.questions:
+            self._last_question = number
+            try:
+                self.questions.append(load_question(number, packed))
+            except errors.WireError as fault:
+                yield from self.respond(number, Reply(error=fault))
+
+    def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
+        """Answer a question that was put to the task."""
+        answers = [(number, dump_reply(reply))]
+        if not (yield ops.respond(self._keys, id=self._id, token=self._token, answers=answers)):
+            raise self._fenced()
+
+    def park(self) -> flow.Flow[bool]:
+        """Say that the task stands still; False when it need not any more."""
+        if self._parked:
+            return True
+        became: ops.Parked = yield ops.park(self._keys, id=self._id, token=self._token)
+        if became == "fenced":
+            raise self._fenced()
+        self._parked = self.pausing = became == "parked"
+        return self._parked
+
+    def go_on(self) -> None:
+        """Do nothing: whoever lets it go on, by a resume or a stop, has said so in Redis."""
+
+    def pose(self, question: Any) -> flow.Flow[int]:
+        """Ask whoever is there; the number of the question."""
+        packed = dump_asked(question)
+        self._posed += 1
+        posed: Posed | None = yield ops.pose(
+            self._keys, id=self._id, token=self._token, count=self._posed, question=packed
+        )
+        if posed is None:
+            raise self._fenced()
+        if posed.answer is not None:
+            self._answered = posed
+        return posed.number
+
+    def answer(self, number: int) -> Answer | None:
+        """The answer to the task's question of this number, where it is known here."""
+        if self._answered is None or self._answered.number != number or self._answered.answer is None:
+            return None
+        return Answer(load_answer(self._answered.answer))
+
+    def withdraw(self, number: int) -> flow.Flow[Answer | None]:
+        """Wait no longer for an answer; the one that has come before all the same."""
+        came: Withdrawn = yield ops.withdraw(self._keys, id=self._id, token=self._token, number=number)
+        if came.fenced:
+            raise self._fenced()
+        return None if came.answer is None else Answer(load_answer(came.answer))
+
+    def _fenced(self) -> errors.LeaseLost:
+        self._lose()
+        return errors.LeaseLost()
