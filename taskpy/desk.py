@@ -4,6 +4,7 @@
 Redis is in `desk_redis.py`.
 """
 
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,6 +32,9 @@ class Desk(Protocol):
 
     def attend(self) -> flow.Flow[None]:
         """Bring `pausing`, `questions` and `answer` up to date."""
+
+    def opened(self, question: Question) -> Question:
+        """One of `questions` as it was asked; raises a `WireError` where it cannot be read."""
 
     def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
         """Answer a question that was put to the task."""
@@ -104,6 +108,13 @@ class LocalDesk:
         self.questions.append(question)
         self._nudge.give()
 
+    def forget(self, number: int) -> None:
+        """Drop a question: whoever asked waits no longer."""
+        for question in self.questions.copy():
+            if question.number == number:
+                with contextlib.suppress(ValueError):  # the task is about to answer it
+                    self.questions.remove(question)
+
     def pause(self, pausing: bool) -> None:
         """Have the task stand still at its next safe point, or go on."""
         self.pausing = pausing
@@ -119,6 +130,10 @@ class LocalDesk:
     def attend(self) -> flow.Flow[None]:
         """Do nothing: what was said is known."""
         return flow.just(None)
+
+    def opened(self, question: Question) -> Question:
+        """The question: it has not left this process."""
+        return question
 
     def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
         """Answer a question that was put to the task."""

@@ -10,6 +10,9 @@ from taskpy.desk import Answer
 from taskpy.keys import Keys
 from taskpy.question import Question, Reply, dump_asked, dump_reply, load_answer, load_question
 
+#: How many questions are read at once, each of which may be as large as a message.
+BATCH = 20
+
 
 class RedisDesk:
     """The inside's end of one attempt, fenced by its token. `lose` is called when another attempt owns the task."""
@@ -19,38 +22,55 @@ class RedisDesk:
         self._id = id
         self._token = token
         self._lose = lose
-        self.ordered = 0  # orders ever given, as far as we were told
-        self._attended = 0  # so many of them are known here
+        self.fresh = False  # whether there may be something that the task does not know yet
+        self._count = 0  # orders ever given, as we read it last
         self.pausing = False
         self.questions: deque[Question] = deque()
         self._last_question = 0  # the number of the last one that was fetched
         self._parked = False
         self._posed = 0  # questions that this attempt has asked
         self._answered: Posed | None = None
-
-    @property
-    def fresh(self) -> bool:
-        """Whether there is something that the task does not know yet."""
-        return self.ordered > self._attended
+        self.settled = 0  # the number of its last question whose answer the task has
+        self._reading = flow.Turn()
 
     def attend(self) -> flow.Flow[None]:
-        """Read what the task is to attend to, where something is new; a question that cannot be read is answered so."""
+        """Read what the task is to attend to, where something is new."""
         if not self.fresh:
             return
-        found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=self._last_question)
+        yield from self._reading.take()  # else two coroutines would be given the same questions
+        try:
+            if self.fresh:
+                yield from self._read()
+        finally:
+            self._reading.give()
+
+    def _read(self) -> flow.Flow[None]:
+        self.fresh = False  # first: what we are told from here on may not be in what we read
+        known = self._last_question
+        try:
+            found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=known, most=BATCH)
+        except BaseException:  # Redis is away, or the coroutine was cancelled
+            self.fresh = True
+            raise
         if found is None:
             raise self._fenced()
-        self._attended = found.count
+        if found.count < self._count:  # a failover has lost some, and their numbers come again
+            self._last_question = 0
+            self.fresh = bool(known)
+        elif len(found.questions) == BATCH:
+            self.fresh = True
+        self._count = found.count
         self.pausing = found.pause
         self._parked = self._parked and found.pause
         if found.answered:
             self._answered = Posed(found.answered, found.answer)
         for number, packed in found.questions:
             self._last_question = number
-            try:
-                self.questions.append(load_question(number, packed))
-            except errors.WireError as fault:
-                yield from self.respond(number, Reply(error=fault))
+            self.questions.append(Question(number, "", packed))
+
+    def opened(self, question: Question) -> Question:
+        """One of `questions` as it was asked; raises a `WireError` where it cannot be read."""
+        return load_question(question.number, question.data)
 
     def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
         """Answer a question that was put to the task."""
@@ -88,6 +108,7 @@ class RedisDesk:
         """The answer to the task's question of this number, where it is known here."""
         if self._answered is None or self._answered.number != number or self._answered.answer is None:
             return None
+        self.settled = number
         return Answer(load_answer(self._answered.answer))
 
     def withdraw(self, number: int) -> flow.Flow[Answer | None]:
@@ -95,7 +116,10 @@ class RedisDesk:
         came: Withdrawn = yield ops.withdraw(self._keys, id=self._id, token=self._token, number=number)
         if came.fenced:
             raise self._fenced()
-        return None if came.answer is None else Answer(load_answer(came.answer))
+        if came.answer is None:
+            return None
+        self.settled = number
+        return Answer(load_answer(came.answer))
 
     def _fenced(self) -> errors.LeaseLost:
         self._lose()

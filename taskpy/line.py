@@ -181,7 +181,9 @@ class LocalLine(ABC):
         self._outbox = Outbox()
         self._taken = Taken()
         self.reports = Reports(self._nudge.give)
-        self.counter = Counter(self._nudge.give, put=self.put, told=self.tell, ordered=self.ask_pause)
+        self.counter = Counter(
+            self._nudge.give, put=self.put, forget=self.forget, told=self.tell, ordered=self.ask_pause
+        )
 
     # -- the outside ----------------------------------------------------------------------------
 
@@ -272,11 +274,14 @@ class LocalLine(ABC):
     # -- questions, and a pause -----------------------------------------------------------------
 
     def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
-        """Put a question to the task; one that has not begun answers when it has."""
+        """Put a question to the task."""
+        name, prepared = spec.checked_name(topic, "topic"), self.prepared_question(topic, data)
         with self._lock:
+            if self._status.state is State.NEW:
+                raise errors.NotStarted
             if self._status.state.done:
                 return flow.just(self._status.state)
-            number = self.counter.ask(spec.checked_name(topic, "topic"), data)
+            number = self.counter.ask(name, prepared)
         return flow.just(FULL if number is None else number)
 
     def reply(self, number: int) -> flow.Flow[Reply | State]:
@@ -292,10 +297,13 @@ class LocalLine(ABC):
 
     def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
         """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+        prepared = self.prepared_answer(value)
         with self._lock:
+            if self._status.state is State.NEW:
+                raise errors.NotStarted
             if self._status.state.done:
                 raise errors.TaskEnded(self._status.state)
-        counts, by = self.counter.answer(number, value)
+        counts, by = self.counter.answer(number, prepared)
         if by:
             raise errors.AlreadyAnswered(by)
         if not counts:
@@ -331,6 +339,19 @@ class LocalLine(ABC):
     @abstractmethod
     def put(self, question: Question) -> None:
         """Pass a question on to the inside."""
+
+    @abstractmethod
+    def forget(self, number: int) -> None:
+        """Tell the inside that nobody waits for the answer to this question."""
+
+    def prepared_question(self, topic: str, data: Any) -> Any:
+        """What comes with a question, as `put` passes it on; raises `NotSendable` or `TooLarge` where it cannot."""
+        del topic
+        return data
+
+    def prepared_answer(self, value: Any) -> Any:
+        """An answer, as `tell` passes it on; raises `NotSendable` or `TooLarge` where it cannot."""
+        return value
 
     @abstractmethod
     def tell(self, number: int, value: Any) -> None:

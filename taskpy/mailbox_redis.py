@@ -6,6 +6,7 @@ acknowledged once more, in order: exactly what came after its checkpoint, or at 
 """
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ POURED_LIMIT = 500
 POURED_BYTES = 1024 * 1024
 #: How many messages are kept that came along with a nudge and were not taken; the others are read.
 BROUGHT_LIMIT = 100
+
+_making_a_desk = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +108,11 @@ class RedisMailbox:
     def desk(self) -> RedisDesk:
         """What others want of the task, and what it asks them. Mostly nobody does: so it is made when it is needed."""
         if self._desk is None:
-            self._desk = RedisDesk(self._keys, self._id, self._token, self.lose)
-            self._desk.ordered = self._orders
+            with _making_a_desk:  # the task may need it first, or who hears of an order
+                if self._desk is None:
+                    desk = RedisDesk(self._keys, self._id, self._token, self.lose)
+                    desk.fresh = self._orders > 0
+                    self._desk = desk
         return self._desk
 
     @property
@@ -114,7 +120,8 @@ class RedisMailbox:
         """Whether there is something at the desk for the task to attend to."""
         if not self._orders:
             return False
-        return self.desk.fresh or (self.desk.pausing and self.wish is None)
+        desk = self.desk
+        return desk.fresh or bool(desk.questions) or (desk.pausing and self.wish is None)
 
     @property
     def full(self) -> bool:
@@ -142,9 +149,9 @@ class RedisMailbox:
         if wish is not None and self.wish is None:
             self._limit = self._received
             self.wish = wish
-        if orders > self._orders:
-            self._orders = self.desk.ordered = orders
-            moved = True
+        if orders and orders != self._orders:  # fewer, too: old news, or a failover has lost some
+            self._orders = orders
+            self.desk.fresh = moved = True
         if moved:
             self.nudge.give()
 
@@ -290,7 +297,8 @@ class RedisMailbox:
         yield from self._marking.take()
         try:
             yield from self._append_poured()
-            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies)
+            settled = 0 if self._desk is None else self._desk.settled
+            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies, settled=settled)
         finally:
             self._marking.give()
 
@@ -310,7 +318,12 @@ class RedisMailbox:
             self._marking.give()
 
     def _mark(
-        self, *, acknowledged: Taken | None = None, state: bytes | None = None, messages: Sequence[bytes] = ()
+        self,
+        *,
+        acknowledged: Taken | None = None,
+        state: bytes | None = None,
+        messages: Sequence[bytes] = (),
+        settled: int = 0,
     ) -> flow.Flow[None]:
         op = ops.mark(
             self._keys,
@@ -321,6 +334,7 @@ class RedisMailbox:
             state=state,
             sent=self._sent,
             messages=messages,
+            settled=settled,
         )
         applied: bool = yield replace(op, decode=self._noted(op.decode, acknowledged, state, len(messages)))
         if not applied:

@@ -100,13 +100,13 @@ class OutsideFlows:
             raise errors.TaskEnded(number)
         if isinstance(number, Full):
             raise errors.Full(
-                f"the task has {QUESTION_LIMIT} questions that it has not answered, or nobody has fetched"
+                f"{QUESTION_LIMIT} questions wait for the task; it answers where it calls stopped, recv, sleep, checkpoint or ask"
             )
         nudge = yield from self.line.watch()
         while True:
             seen = nudge.count
             reply = yield from self.line.reply(number)
-            if isinstance(reply, Reply) or deadline.over:
+            if isinstance(reply, Reply) or reply.done or deadline.over:
                 yield from self.line.retract(number)
             if isinstance(reply, Reply):
                 return reply.result(topic)

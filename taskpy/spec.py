@@ -29,7 +29,7 @@ INBOX_LIMIT = 1000
 OUTBOX_LIMIT = 1000
 #: How many lines of a task's log are kept for readers.
 LOG_LIMIT = 1000
-#: How many questions may be put to a task that it has not answered, or whose answers nobody has fetched.
+#: How many questions may wait for a task's answer, and how many answers are kept that nobody has fetched.
 QUESTION_LIMIT = 100
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0

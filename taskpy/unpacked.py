@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from taskpy import codec, errors
 from taskpy.answers import Standing
 from taskpy.line import Status
-from taskpy.question import Asked, load_asked
+from taskpy.question import Asked, shown_asked
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
 
@@ -42,10 +42,7 @@ def question_of(standing: Standing) -> Asked | None:
     """What a task asks and has no answer to; where it cannot be read here, words that say so."""
     if standing.question is None:
         return None
-    try:
-        return Asked(standing.number, load_asked(standing.question))
-    except errors.WireError as error:
-        return Asked(standing.number, f"this question cannot be read here: {error}")
+    return Asked(standing.number, shown_asked(standing.question))
 
 
 def lines_of(packed: Iterable[bytes]) -> list[LogLine]:

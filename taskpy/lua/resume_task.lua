@@ -2,7 +2,7 @@
 -- KEYS: task, events
 -- ARGV: id, prefix of the workers' channels, by whom, name of this call
 -- returns: its state, or 'unknown'
--- needs: now, note, order, remembered
+-- needs: note, order, remembered
 local task, events = unpack(KEYS)
 local id, prefix, by, name = unpack(ARGV)
 local state, token, received, since, last = unpack(redis.call('HMGET', task, 'st', 'tok', 'in', 'pz', 'pl'))
