@@ -3,6 +3,7 @@
 import inspect
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,9 @@ from taskpy.question import Question, Reply
 #: Answers a question: with what came with it, or without.
 Handler = Callable[..., Any]
 
+#: Whose handler runs in this context: what it calls itself is no safe point, what other coroutines call is.
+_answering: ContextVar["Attention | None"] = ContextVar("taskpy_answering", default=None)
+
 
 class Attention:
     """The handlers of one running task, and when they are called. `check` is the rest of a safe point: it may raise."""
@@ -21,7 +25,7 @@ class Attention:
         self._mailbox = mailbox
         self._check = check
         self._handlers: dict[str, Handler] = {}
-        self._answering = False
+        self._busy = False  # whether a handler runs
         self._standing = False  # whether the task stands still
 
     def answers(self, topic: str, handler: Handler) -> None:
@@ -33,7 +37,7 @@ class Attention:
     @property
     def due(self) -> bool:
         """Whether there is something to attend to, here and now. Looked at in every safe point, so it is cheap."""
-        return self._mailbox.called and not self._answering  # a handler is not interrupted by another one
+        return self._mailbox.called and not (self._busy and _answering.get() is self)
 
     def pay(self, *, park: bool = True) -> flow.Flow[None]:
         """Answer what was asked, and, unless `park` is False, stand still as long as the task is to pause."""
@@ -43,12 +47,15 @@ class Attention:
                 seen = self._mailbox.nudge.count
                 self._check()
                 desk = self._mailbox.desk
-                if self._standing and not standing:  # another coroutine of the task stands here, and attends to it all
+                if self._busy or (self._standing and not standing):
+                    # another coroutine of the task answers, or stands here, and attends to it all
+                    if not (park and self._pausing):
+                        return
                     yield flow.Wait(self._mailbox.nudge, seen)
                     continue
                 yield from desk.attend()
                 yield from self._answer(desk.questions)
-                if not (desk.pausing and self._mailbox.wish is None):
+                if not self._pausing:
                     continue
                 if not park:
                     return
@@ -61,6 +68,10 @@ class Attention:
                 self._mailbox.desk.go_on()
                 self._mailbox.nudge.give()  # to those who stood here, too
 
+    @property
+    def _pausing(self) -> bool:
+        return self._mailbox.desk.pausing and self._mailbox.wish is None
+
     def _answer(self, questions: deque[Question]) -> flow.Flow[None]:
         while questions:
             question = questions.popleft()
@@ -71,13 +82,16 @@ class Attention:
         handler = self._handlers.get(question.topic)
         if handler is None:
             return Reply(known=tuple(sorted(self._handlers)))
-        self._answering = True
+        self._busy, before = True, _answering.get()
+        _answering.set(self)
         try:
             return Reply((yield flow.Call(partial(handler, question.data))))
         except Exception as error:  # the asker's to deal with: the task goes on
             return Reply(error=error)
         finally:
-            self._answering = False
+            _answering.set(before)
+            self._busy = False
+            self._mailbox.nudge.give()  # to coroutines that waited for its end
 
 
 def _taking_data(handler: Handler) -> Handler:

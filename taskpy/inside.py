@@ -91,12 +91,12 @@ class InsideFlows:
 
     def send(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox."""
-        self.check()
+        yield from self.attend()
         return (yield from self._mailbox.post(data))
 
     def pour(self, data: Any) -> flow.Flow[None]:
         """Append a message to the outbox, soon."""
-        self.check()
+        yield from self.attend()
         yield from self._mailbox.pour(data)
 
     def flush(self) -> flow.Flow[None]:

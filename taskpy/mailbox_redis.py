@@ -93,6 +93,7 @@ class RedisMailbox:
         self._reported = 0
         self._desk: RedisDesk | None = None
         self._orders = started.orders
+        self._news = object() if started.orders else None  # another one each time that there is news at the desk
         self._taking = flow.Turn()
         self._marking = flow.Turn()
 
@@ -105,14 +106,18 @@ class RedisMailbox:
     def desk(self) -> RedisDesk:
         """What others want of the task, and what it asks them. Mostly nobody does: so it is made when it is needed."""
         if self._desk is None:
-            self._desk = RedisDesk(self._keys, self._id, self._token, self.lose)
-            self._desk.ordered = self._orders
+            self._desk = RedisDesk(self._keys, self._id, self._token, news=lambda: self._news, lose=self.lose)
         return self._desk
+
+    @property
+    def stood(self) -> float:
+        """How many seconds the task has stood still."""
+        return 0.0 if self._desk is None else self._desk.standstill.seconds
 
     @property
     def called(self) -> bool:
         """Whether there is something at the desk for the task to attend to."""
-        if not self._orders:
+        if self._news is None:
             return False
         return self.desk.fresh or (self.desk.pausing and self.wish is None)
 
@@ -142,8 +147,9 @@ class RedisMailbox:
         if wish is not None and self.wish is None:
             self._limit = self._received
             self.wish = wish
-        if orders > self._orders:
-            self._orders = self.desk.ordered = orders
+        if orders and orders != self._orders:  # fewer, after a failover that has lost some
+            self._orders = orders
+            self._news = object()
             moved = True
         if moved:
             self.nudge.give()

@@ -66,6 +66,10 @@ def test_a_whole_life_goes_on(real_rig):
         assert rig.mark(id="succeeds", token="w1.2", number=1, acknowledged=Taken(1), sent=0) is True
         assert rig.report(id="succeeds", token="w1.2", number=1, progress=b"p") == "kept"
         assert rig.report(id="succeeds", token="w1.2", number=2, lines=[b"line"]) == "full"  # and no error
+        assert rig.pause_task(id="succeeds", name="n1") == "pausing"
+        assert rig.park(id="succeeds", token="w1.2", orders=1) == "parked"
+        assert rig.resume_task(id="succeeds", name="n2") == "running"
+        assert rig.resume_task(id="succeeds", name="n3") == "running"
         assert rig.stop(id="stops", reason="enough") == "stopping"
         assert rig.stop(id="queued") == "stopped"
         assert rig.heartbeat(tasks=[("succeeds", "w1.2")]).held == 3

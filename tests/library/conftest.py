@@ -20,6 +20,8 @@ from typing import Any
 import ancestor_tasks
 import contract_tasks
 import contract_tasks_async
+import pausing_tasks
+import pausing_tasks_async
 import places
 import pytest
 import redis
@@ -36,6 +38,7 @@ from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, steering_tasks_async)
+TASKS += (pausing_tasks, pausing_tasks_async)
 MODULES = [module.__name__ for module in TASKS]
 NAMESPACE = "library"
 MEMORY = "memory://library"
