@@ -259,6 +259,7 @@ class Standing:
         if state.done or not any(desk):
             return cls(state, data, stop, progress)
         pause, parked, number, question, answer = desk
+        pausing = pause is not None and stop is None  # a stop wakes it
         return cls(
             state,
             data,
@@ -266,9 +267,8 @@ class Standing:
             progress,
             question=question if answer is None else None,
             number=_count(number or 0),
-            pausing=pause is not None,
-            # a stop wakes it, and who takes over has not come so far
-            paused=pause is not None and parked == token and state is State.RUNNING and stop is None,
+            pausing=pausing,
+            paused=pausing and parked == token and state is State.RUNNING,  # who takes over has not come so far
         )
 
 

@@ -1,9 +1,8 @@
 """What a task attends to at its safe points: questions that were put to it, and the wish that it pauses."""
 
-import contextlib
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -16,9 +15,8 @@ from taskpy.spec import checked_name
 #: Answers a question: with what came with it, or without.
 Handler = Callable[..., Any]
 
-
-#: For whom the code that runs here answers a question.
-_answering: "ContextVar[Attention | None]" = ContextVar("answering", default=None)
+#: Whose handler runs in this context: what it calls itself is no safe point, what other coroutines call is.
+_answering: ContextVar["Attention | None"] = ContextVar("taskpy_answering", default=None)
 
 
 class Attention:
@@ -29,7 +27,7 @@ class Attention:
         self._check = check
         self._handlers: dict[str, Handler] = {}
         self._unsaid: deque[tuple[int, Reply]] = deque()  # replies that are not known outside yet
-        self._answering = False
+        self._busy = False  # whether a handler runs
         self._standing = False  # whether the task stands still
 
     def answers(self, topic: str, handler: Handler) -> None:
@@ -44,21 +42,12 @@ class Attention:
         """Whether there is something to attend to, here and now. Looked at in every safe point, so it is cheap."""
         if not (self._mailbox.called or self._unsaid):
             return False
-        return not self._answering and self.here()  # a handler is not interrupted by another one
+        return not self.nested and self.here()
 
     @property
     def nested(self) -> bool:
         """Whether this is called by a handler that is at work."""
-        return self._answering and _answering.get() is self
-
-    @contextlib.contextmanager
-    def answering(self) -> Iterator[None]:
-        """The context in which a handler is called."""
-        before = _answering.set(self)
-        try:
-            yield
-        finally:
-            _answering.reset(before)
+        return self._busy and _answering.get() is self
 
     #: Whether this is the thread of the task: in another one that the function has begun, no handler is called.
     here: Callable[[], bool] = staticmethod(lambda: True)
@@ -71,12 +60,15 @@ class Attention:
                 seen = self._mailbox.nudge.count
                 self._check()
                 desk = self._mailbox.desk
-                if self._standing and not standing:  # another coroutine of the task stands here, and attends to it all
+                if self._busy or (self._standing and not standing):
+                    # another coroutine of the task answers, or stands here, and attends to it all
+                    if not (park and self._pausing):
+                        return
                     yield flow.Wait(self._mailbox.nudge, seen)
                     continue
                 yield from desk.attend()
                 yield from self._answer(desk.questions)
-                if not (desk.pausing and self._mailbox.wish is None):
+                if not self._pausing:
                     continue
                 if not park:
                     return
@@ -89,9 +81,13 @@ class Attention:
                 self._mailbox.desk.go_on()
                 self._mailbox.nudge.give()  # to those who stood here, too
 
+    @property
+    def _pausing(self) -> bool:
+        return self._mailbox.desk.pausing and self._mailbox.wish is None
+
     def _answer(self, questions: deque[Question]) -> flow.Flow[None]:
         yield from self._say()  # what a coroutine that was cancelled has left
-        while questions and not self._answering:
+        while questions and not self._busy:  # else: another coroutine answers
             try:
                 question = questions.popleft()
             except IndexError:  # whoever asked waits no longer
@@ -100,7 +96,6 @@ class Attention:
                 reply = yield from self._reply(question)
             except BaseException:  # a stop, or the coroutine was cancelled: it is answered at the next safe point
                 questions.appendleft(question)
-                self._mailbox.nudge.give()  # there may be one just now, of another coroutine
                 raise
             self._unsaid.append((question.number, reply))
             yield from self._say()
@@ -128,13 +123,16 @@ class Attention:
         handler = self._handlers.get(question.topic)
         if handler is None:
             return Reply(known=tuple(sorted(self._handlers)))
-        self._answering = True
+        self._busy, before = True, _answering.get()
+        _answering.set(self)
         try:
             return Reply((yield flow.Call(partial(handler, question.data))))
         except Exception as error:  # the asker's to deal with: the task goes on
             return Reply(error=error)
         finally:
-            self._answering = False
+            _answering.set(before)
+            self._busy = False
+            self._mailbox.nudge.give()  # to coroutines that waited for its end
 
 
 def _taking_data(handler: Handler) -> Handler:

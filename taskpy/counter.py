@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskpy import errors, identity, spec
-from taskpy.desk import Answer
+from taskpy.desk import Answer, Standstill
 from taskpy.question import Asked, Question, Reply
 
 #: What became of a question that is neither open nor answered.
@@ -26,7 +26,7 @@ class Counter:
         put: Callable[[Question], None],
         forget: Callable[[int], None],
         told: Callable[[int, Any], None],
-        ordered: Callable[[bool], None],
+        ordered: Callable[[bool, int], None],
     ) -> None:
         self._changed = changed
         self._put = put
@@ -40,7 +40,9 @@ class Counter:
         self._answer: Answer | None = None
         self._answered_by = ""
         self.pausing = False
-        self.paused = False
+        self.standstill = Standstill()
+        self._wishes = 0  # how often it was asked to pause, or to go on
+        self._parked = 0  # the number of the wish for which it says that it stands still
 
     # -- who is outside -------------------------------------------------------------------------
 
@@ -86,10 +88,19 @@ class Counter:
         self._changed()
         return True, ""
 
+    @property
+    def paused(self) -> bool:
+        """Whether the task stands still, and nobody has let it go on since."""
+        return self.pausing and self._parked == self._wishes
+
     def pause(self, pausing: bool) -> None:
         """Have the task stand still at its next safe point, or go on."""
-        self.pausing = pausing
-        self._ordered(pausing)
+        with self._lock:
+            if pausing is self.pausing:
+                return
+            self.pausing = pausing
+            self._wishes += 1
+            self._ordered(pausing, self._wishes)
         self._changed()
 
     # -- what the task says ---------------------------------------------------------------------
@@ -104,9 +115,13 @@ class Counter:
                 del self._open[asked]
         self._changed()
 
-    def parked(self, still: bool) -> None:
-        """It stands still, or goes on."""
-        self.paused = still
+    def parked(self, wish: int) -> None:
+        """It stands still, for the wish of this number; 0: it goes on."""
+        self._parked = wish
+        if wish:
+            self.standstill.begin()
+        else:
+            self.standstill.end()
         self._changed()
 
     def posed(self, number: int, question: Any) -> None:

@@ -76,12 +76,13 @@ class RedisCounter:
         if said != "accepted":
             raise errors.TaskEnded(self._final(said))
 
-    def pause(self, pausing: bool) -> flow.Flow[None]:
-        """Ask the task to stand still at its next safe point, or to go on."""
+    def pause(self, pausing: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still."""
         make = ops.pause_task if pausing else ops.resume_task
         said: str = yield make(self._keys, id=self._id, name=os.urandom(8).hex(), by=who())
         if said not in ("pausing", "paused", State.QUEUED, State.RUNNING):
             raise errors.TaskEnded(self._final(said))
+        return said == "paused"
 
     def _final(self, said: str) -> State:
         if said == "unknown":

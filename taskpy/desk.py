@@ -5,6 +5,7 @@ Redis is in `desk_redis.py`.
 """
 
 import contextlib
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,29 @@ class Answer:
     """The answer to a question that the task asked."""
 
     data: Any
+
+
+class Standstill:
+    """How long a task has stood still, in seconds, all pauses together."""
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._since: float | None = None
+
+    def begin(self) -> None:
+        """Note that it stands still."""
+        if self._since is None:
+            self._since = time.monotonic()
+
+    def end(self) -> None:
+        """Note that it goes on."""
+        self._before, self._since = self.seconds, None
+
+    @property
+    def seconds(self) -> float:
+        """Up to now."""
+        since = self._since  # read once: another thread may ask
+        return self._before if since is None else self._before + time.monotonic() - since
 
 
 class Desk(Protocol):
@@ -61,8 +85,8 @@ class Listening(Protocol):
     def responded(self, number: int, reply: Reply) -> None:
         """It has answered a question."""
 
-    def parked(self, still: bool) -> None:
-        """It stands still, or goes on."""
+    def parked(self, wish: int) -> None:
+        """It stands still, for the wish of this number; 0: it goes on."""
 
     def posed(self, number: int, question: Any) -> None:
         """It asks."""
@@ -77,7 +101,7 @@ class Unheard:
     def responded(self, number: int, reply: Reply) -> None:
         """Nobody has asked."""
 
-    def parked(self, still: bool) -> None:
+    def parked(self, wish: int) -> None:
         """Nobody looks."""
 
     def posed(self, number: int, question: Any) -> None:
@@ -97,7 +121,8 @@ class LocalDesk:
         self._listening = listening
         self.pausing = False
         self.questions: deque[Question] = deque()
-        self._still = False
+        self._wish = 0  # the number of the last wish that it pauses, or goes on
+        self._parked = 0  # ... and of the one for which it has said that it stands still
         self._posed = 0
         self._answer: tuple[int, Answer] | None = None
 
@@ -115,9 +140,9 @@ class LocalDesk:
                 with contextlib.suppress(ValueError):  # the task is about to answer it
                     self.questions.remove(question)
 
-    def pause(self, pausing: bool) -> None:
-        """Have the task stand still at its next safe point, or go on."""
-        self.pausing = pausing
+    def pause(self, pausing: bool, wish: int) -> None:
+        """Have the task stand still at its next safe point, or go on; `wish` counts how often this was said."""
+        self.pausing, self._wish = pausing, wish
         self._nudge.give()
 
     def answered(self, number: int, value: Any) -> None:
@@ -141,16 +166,17 @@ class LocalDesk:
         return flow.just(None)
 
     def park(self) -> flow.Flow[bool]:
-        """Say that the task stands still."""
-        if not self._still:
-            self._still = True
-            self._listening.parked(True)
+        """Say that the task stands still: for each wish anew, as after a resume it might have gone on."""
+        wish = self._wish
+        if self._parked != wish:
+            self._parked = wish
+            self._listening.parked(wish)
         return flow.just(True)
 
     def go_on(self) -> None:
         """Say that the task stands still no longer."""
-        self._still = False
-        self._listening.parked(False)
+        self._parked = 0
+        self._listening.parked(0)
 
     def pose(self, question: Any) -> flow.Flow[int]:
         """Ask whoever is there."""

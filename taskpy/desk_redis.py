@@ -6,7 +6,7 @@ from typing import Any
 
 from taskpy import errors, flow, ops
 from taskpy.answers import Orders, Posed, Withdrawn
-from taskpy.desk import Answer
+from taskpy.desk import Answer, Standstill
 from taskpy.keys import Keys
 from taskpy.question import Question, Reply, dump_asked, dump_reply, load_answer, load_question
 
@@ -15,23 +15,36 @@ BATCH = 20
 
 
 class RedisDesk:
-    """The inside's end of one attempt, fenced by its token. `lose` is called when another attempt owns the task."""
+    """The inside's end of one attempt, fenced by its token.
 
-    def __init__(self, keys: Keys, id: str, token: str, lose: Callable[[], None]) -> None:
+    `news` answers another object each time that we were told of an order; `lose` is called when another attempt owns the
+    task.
+    """
+
+    def __init__(
+        self, keys: Keys, id: str, token: str, *, news: Callable[[], object], lose: Callable[[], None]
+    ) -> None:
         self._keys = keys
         self._id = id
         self._token = token
+        self._news = news
         self._lose = lose
-        self.fresh = False  # whether there may be something that the task does not know yet
-        self._count = 0  # orders ever given, as we read it last
+        self._attended: object = None  # the news that were seen to
+        self._orders = 0  # orders ever given, when we read them last
         self.pausing = False
         self.questions: deque[Question] = deque()
         self._last_question = 0  # the number of the last one that was fetched
         self._parked = False
+        self.standstill = Standstill()
         self._posed = 0  # questions that this attempt has asked
         self._answered: Posed | None = None
         self.settled = 0  # the number of its last question whose answer the task has
         self._reading = flow.Turn()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is something that the task does not know yet."""
+        return self._news() is not self._attended
 
     def attend(self) -> flow.Flow[None]:
         """Read what the task is to attend to, where something is new."""
@@ -45,23 +58,19 @@ class RedisDesk:
             self._reading.give()
 
     def _read(self) -> flow.Flow[None]:
-        self.fresh = False  # first: what we are told from here on may not be in what we read
+        news = self._news()  # what comes while we read is read once more
         known = self._last_question
-        try:
-            found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=known, most=BATCH)
-        except BaseException:  # Redis is away, or the coroutine was cancelled
-            self.fresh = True
-            raise
+        found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=known, most=BATCH)
         if found is None:
             raise self._fenced()
-        if found.count < self._count:  # a failover has lost some, and their numbers come again
+        forgot, self._orders = found.count < self._orders, found.count
+        if forgot and known:  # a failover has lost the last ones, and the numbers of questions come again
             self._last_question = 0
-            self.fresh = bool(known)
-        elif len(found.questions) == BATCH:
-            self.fresh = True
-        self._count = found.count
+            return
+        if len(found.questions) < BATCH:  # else: there may be more
+            self._attended = news
         self.pausing = found.pause
-        self._parked = self._parked and found.pause
+        self._parked = False  # it may have been resumed, and paused again: then it says anew that it stands still
         if found.answered:
             self._answered = Posed(found.answered, found.answer)
         for number, packed in found.questions:
@@ -79,17 +88,22 @@ class RedisDesk:
             raise self._fenced()
 
     def park(self) -> flow.Flow[bool]:
-        """Say that the task stands still; False when it need not any more."""
+        """Say that the task stands still; False when there is another order, which has to be looked at first."""
         if self._parked:
             return True
-        became: ops.Parked = yield ops.park(self._keys, id=self._id, token=self._token)
+        became: ops.Parked = yield ops.park(self._keys, id=self._id, token=self._token, orders=self._orders)
         if became == "fenced":
             raise self._fenced()
-        self._parked = self.pausing = became == "parked"
+        self._parked = became == "parked"
+        if self._parked:
+            self.standstill.begin()
+        else:
+            self._attended = None  # look again
         return self._parked
 
     def go_on(self) -> None:
-        """Do nothing: whoever lets it go on, by a resume or a stop, has said so in Redis."""
+        """Stand still no longer. Whoever lets it go on, by a resume or a stop, has said so in Redis."""
+        self.standstill.end()
 
     def pose(self, question: Any) -> flow.Flow[int]:
         """Ask whoever is there; the number of the question."""

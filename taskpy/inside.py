@@ -92,12 +92,12 @@ class InsideFlows:
 
     def send(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox."""
-        self.check()
+        yield from self.attend()
         return (yield from self._mailbox.post(data))
 
     def pour(self, data: Any) -> flow.Flow[None]:
         """Append a message to the outbox, soon."""
-        self.check()
+        yield from self.attend()
         yield from self._mailbox.pour(data)
 
     def flush(self) -> flow.Flow[None]:
@@ -317,7 +317,7 @@ class Inside(InsideView, Contract[Any]):
 
     def _step(self, step: flow.Step) -> Any:
         if isinstance(step, flow.Call):
-            with self._shield.lifted, self._flows.attention.answering():
+            with self._shield.lifted:
                 return step.function()
         return self._perform(step)
 

@@ -34,9 +34,8 @@ class Task(InsideView):
 
     async def _step(self, step: flow.Step) -> Any:
         if isinstance(step, flow.Call):
-            with self._flows.attention.answering():
-                answer = step.function()
-                return await answer if inspect.isawaitable(answer) else answer
+            answer = step.function()
+            return await answer if inspect.isawaitable(answer) else answer
         return await self._perform(step)
 
     def stopped(self) -> bool:

@@ -19,6 +19,8 @@ logger = logging.getLogger("taskpy.task")
 
 #: How long a task has after `Stopped` was raised in it before it is ended by force, in seconds.
 UNWIND_SECONDS = 1.0
+#: How soon the time limit of a task that has stood still is looked at again, in seconds, at the least.
+PAUSED_SECONDS = 0.2
 
 
 class Rungs(Protocol):

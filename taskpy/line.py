@@ -153,8 +153,11 @@ class Line(Protocol):
     def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
         """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
 
-    def pause(self, pausing: bool) -> flow.Flow[None]:
-        """Ask the task to stand still at its next safe point, or to go on. Raises `TaskEnded`."""
+    def pause(self, pausing: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
+
+        Raises `NotStarted` or `TaskEnded`.
+        """
 
     def late(self) -> flow.Flow[None]:
         """Called when a wait was not woken for `recheck` seconds."""
@@ -194,8 +197,8 @@ class LocalLine(ABC):
         if status.state.done:
             return flow.just(status)
         counter = self.counter
-        paused = counter.paused and status.stop is None
-        return flow.just(replace(status, question=counter.question, pausing=counter.pausing, paused=paused))
+        pausing = counter.pausing and status.stop is None  # a stop wakes it
+        return flow.just(replace(status, question=counter.question, pausing=pausing, paused=pausing and counter.paused))
 
     @property
     def fresh(self) -> bool:
@@ -240,7 +243,17 @@ class LocalLine(ABC):
         """Stop the task after so many seconds, and see to its end."""
         if seconds is not None:
             wish = Wish(StopReason(f"time limit of {seconds:g} s", who()), "kill", GRACE_SECONDS)
-            ladder.local.at(time.monotonic() + seconds, self, lambda: self.wish(wish))
+            self._limit_in(seconds, time.monotonic() + seconds, wish)
+
+    def _limit_in(self, seconds: float, end: float, wish: Wish) -> None:
+        def reached() -> None:
+            left = end + self.counter.standstill.seconds - time.monotonic()  # a pause does not count
+            if left > 0:
+                self._limit_in(max(left, ladder.PAUSED_SECONDS), end, wish)
+            else:
+                self.wish(wish)
+
+        ladder.local.at(time.monotonic() + seconds, self, reached)
 
     def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox."""
@@ -310,13 +323,19 @@ class LocalLine(ABC):
             raise errors.NotAsked
         return flow.just(None)
 
-    def pause(self, pausing: bool) -> flow.Flow[None]:
-        """Ask the task to stand still at its next safe point, or to go on. Raises `TaskEnded`."""
+    def pause(self, pausing: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
+
+        Raises `NotStarted` or `TaskEnded`.
+        """
         with self._lock:
-            if self._status.state.done:
-                raise errors.TaskEnded(self._status.state)
+            status = self._status
+        if status.state is State.NEW:
+            raise errors.NotStarted
+        if status.state.done:
+            raise errors.TaskEnded(status.state)
         self.counter.pause(pausing)
-        return flow.just(None)
+        return flow.just(self.counter.paused and status.stop is None)
 
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""
@@ -358,7 +377,7 @@ class LocalLine(ABC):
         """Pass the answer to a question of the task on to the inside."""
 
     @abstractmethod
-    def ask_pause(self, pausing: bool) -> None:
+    def ask_pause(self, pausing: bool, wish: int) -> None:
         """Pass the wish to pause, or to go on, on to the inside."""
 
     @abstractmethod

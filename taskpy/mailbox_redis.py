@@ -6,7 +6,6 @@ acknowledged once more, in order: exactly what came after its checkpoint, or at 
 """
 
 import contextlib
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,8 +32,6 @@ POURED_LIMIT = 500
 POURED_BYTES = 1024 * 1024
 #: How many messages are kept that came along with a nudge and were not taken; the others are read.
 BROUGHT_LIMIT = 100
-
-_making_a_desk = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +93,7 @@ class RedisMailbox:
         self._reported = 0
         self._desk: RedisDesk | None = None
         self._orders = started.orders
+        self._news = object() if started.orders else None  # another one each time that there is news at the desk
         self._taking = flow.Turn()
         self._marking = flow.Turn()
 
@@ -108,17 +106,18 @@ class RedisMailbox:
     def desk(self) -> RedisDesk:
         """What others want of the task, and what it asks them. Mostly nobody does: so it is made when it is needed."""
         if self._desk is None:
-            with _making_a_desk:  # the task may need it first, or who hears of an order
-                if self._desk is None:
-                    desk = RedisDesk(self._keys, self._id, self._token, self.lose)
-                    desk.fresh = self._orders > 0
-                    self._desk = desk
+            self._desk = RedisDesk(self._keys, self._id, self._token, news=lambda: self._news, lose=self.lose)
         return self._desk
+
+    @property
+    def stood(self) -> float:
+        """How many seconds the task has stood still."""
+        return 0.0 if self._desk is None else self._desk.standstill.seconds
 
     @property
     def called(self) -> bool:
         """Whether there is something at the desk for the task to attend to."""
-        if not self._orders:
+        if self._news is None:
             return False
         desk = self.desk
         return desk.fresh or bool(desk.questions) or (desk.pausing and self.wish is None)
@@ -149,9 +148,10 @@ class RedisMailbox:
         if wish is not None and self.wish is None:
             self._limit = self._received
             self.wish = wish
-        if orders and orders != self._orders:  # fewer, too: old news, or a failover has lost some
+        if orders and orders != self._orders:  # fewer, after a failover that has lost some
             self._orders = orders
-            self.desk.fresh = moved = True
+            self._news = object()
+            moved = True
         if moved:
             self.nudge.give()
 

@@ -128,18 +128,19 @@ class OutsideFlows:
     def pause(self, join: bool, timeout: float | None) -> flow.Flow[bool]:
         """Ask the task to stand still; with `join` wait until it does, or has ended. Whether it stands still."""
         deadline = Deadline(timeout)
-        yield from self.line.pause(True)
+        if (yield from self.line.pause(True)) or not join:
+            return (yield from self.line.look()).paused
         nudge = yield from self.line.watch()
         while True:
             seen = nudge.count
             status = yield from self.line.look()
-            if status.paused or not join or status.state.done or deadline.over:
+            if status.paused or not status.pausing or deadline.over:  # it may have ended, or somebody lets it go on
                 return status.paused
             yield from flow.pause(self.line, nudge, seen, deadline)
 
     def resume(self) -> flow.Flow[None]:
         """Let the task go on."""
-        return self.line.pause(False)
+        yield from self.line.pause(False)
 
     def reported(self, last: Reported | None, follow: bool) -> flow.Flow[Reported | None]:
         """The page of the log behind the `last` one, or the first; with `follow` waits for a line or another progress.

@@ -112,9 +112,9 @@ class ProcessLine(LocalLine):
         """Pass the answer to a question of the task on to the child."""
         self._frames.put(codec.dumps(("answer", number, value), limit=process_child.FRAME_LIMIT))
 
-    def ask_pause(self, pausing: bool) -> None:
+    def ask_pause(self, pausing: bool, wish: int) -> None:
         """Pass the wish to pause, or to go on, on to the child."""
-        self._frames.put(codec.dumps(("pause", pausing)))
+        self._frames.put(codec.dumps(("pause", pausing, wish)))
 
     def opened(self, message: bytes) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""

@@ -144,9 +144,9 @@ class Child:
         """Pass the task's answer on."""
         self._write(("replied", number, dump_reply(reply)))
 
-    def parked(self, still: bool) -> None:
-        """Say that the task stands still, or goes on."""
-        self._write(("parked", still))
+    def parked(self, wish: int) -> None:
+        """Say that the task stands still, for the wish of this number; 0: it goes on."""
+        self._write(("parked", wish))
 
     def posed(self, number: int, question: Any) -> None:
         """Pass the task's question on."""
@@ -202,7 +202,7 @@ class Child:
                 case "withdrawn":
                     self._desk.withdrawn(frame[1])
                 case "pause":
-                    self._mailbox.desk.pause(frame[1])
+                    self._mailbox.desk.pause(frame[1], frame[2])
 
 
 def _packed(outcome: Outcome) -> tuple[str, bytes]:

@@ -66,9 +66,9 @@ class ThreadLine(LocalLine):
         """Pass the answer to a question of the task on to the inside."""
         self.mailbox.desk.answered(number, value)
 
-    def ask_pause(self, pausing: bool) -> None:
+    def ask_pause(self, pausing: bool, wish: int) -> None:
         """Pass the wish to pause, or to go on, on to the inside."""
-        self.mailbox.desk.pause(pausing)
+        self.mailbox.desk.pause(pausing, wish)
 
     def strike(self) -> None:
         """Raise `Stopped` inside the function."""

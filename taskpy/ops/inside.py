@@ -90,14 +90,14 @@ def respond(
     return scripted("respond", [keys.task(id)], [token, limit, *flat], bool)
 
 
-#: What came of it: it stands there, it may go on already, or another attempt owns it.
-Parked = Literal["parked", "fenced", "resumed"]
-_PARKED: dict[int, Parked] = {1: "parked", 0: "fenced", 2: "resumed"}
+#: What came of it: it stands there, another attempt owns it, or there is another order, such as that it goes on.
+Parked = Literal["parked", "fenced", "ordered"]
+_PARKED: dict[int, Parked] = {1: "parked", 0: "fenced", 2: "ordered"}
 
 
-def park(keys: Keys, *, id: str, token: str) -> Op[Parked]:
-    """Say that a task that was asked to pause stands still."""
-    return scripted("park", [keys.task(id)], [token], _PARKED.__getitem__)
+def park(keys: Keys, *, id: str, token: str, orders: int) -> Op[Parked]:
+    """Say that a task that was asked to pause stands still; `orders` counts the orders that it knows, see `Orders`."""
+    return scripted("park", [keys.task(id)], [token, orders], _PARKED.__getitem__)
 
 
 def pose(keys: Keys, *, id: str, token: str, count: int, question: bytes) -> Op[Posed | None]:

@@ -251,7 +251,8 @@ async def ends_while_it_answers(t):
     while not t.stopped():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(answering.wait(), 0.005)
-            return "end"
+            break
+    return "end"
 
 
 @task

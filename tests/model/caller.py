@@ -36,6 +36,7 @@ class Caller(RuleBasedStateMachine):
         self.claims: list[tuple[str, int, list[str]]] = []
         self.attempts: list[tuple[str, str]] = []  # id, token
         self.said: dict[tuple[str, str], int] = {}
+        self.posed: dict[tuple[str, str], int] = {}  # questions of an attempt
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.snapshot: tuple[World, dict[str, tuple[int, bytes]]] | None = None
         self.ends: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskpy import call, errors, ops
-from taskpy.ladder import Ladder
+from taskpy.ladder import PAUSED_SECONDS, Ladder
 from taskpy.space import Space
 from taskpy.spec import GRACE_SECONDS, Outcome, Verdict, Wish
 from taskpy_worker.attempt import Attempt
@@ -31,6 +31,7 @@ class _Climbed:
     def __init__(self, enforcer: "Enforcer", attempt: Attempt) -> None:
         self._enforcer = enforcer
         self.attempt = attempt
+        self.began = time.monotonic()
         self.over = False
 
     def strike(self) -> None:
@@ -70,7 +71,8 @@ class Enforcer:
         """Note a task whose function begins, and its time limit."""
         self._climbed[_key(attempt.id, attempt.token)] = climbed = _Climbed(self, attempt)
         if attempt.options.time_limit is not None:
-            self._limit(climbed, attempt.options.time_limit, attempt.options.time_limit)
+            limit = attempt.options.time_limit
+            self._limit(climbed, limit, limit)
 
     def hear(self, attempt: Attempt, wish: Wish) -> None:
         """Plan what a wish to stop says is to follow."""
@@ -111,6 +113,11 @@ class Enforcer:
         attempt = climbed.attempt
         if attempt.mailbox is not None and attempt.mailbox.lost:
             return  # another worker has begun the task anew, with the whole of its time
+        stood = 0.0 if attempt.mailbox is None else attempt.mailbox.stood
+        left = climbed.began + limit + stood - time.monotonic()  # a pause does not count
+        if left > 0:
+            self._limit(climbed, limit, max(left, PAUSED_SECONDS))
+            return
         # Through Redis, as any other stop: it holds though this worker dies now.
         stop = ops.stop(
             self._space.keys,
