@@ -37,6 +37,15 @@ class Attention:
         """
         self._handlers[checked_name(topic, "topic")] = _taking_data(handler)
 
+    def handler(self, topic: str) -> Handler | None:
+        """The handler of a topic."""
+        return self._handlers.get(topic)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What there are handlers of."""
+        return tuple(sorted(self._handlers))
+
     @property
     def due(self) -> bool:
         """Whether there is something to attend to, here and now. Looked at in every safe point, so it is cheap."""
@@ -120,9 +129,9 @@ class Attention:
             question = self._mailbox.desk.opened(packed)
         except errors.WireError as error:
             return Reply(error=error)
-        handler = self._handlers.get(question.topic)
+        handler = self.handler(question.topic)
         if handler is None:
-            return Reply(known=tuple(sorted(self._handlers)))
+            return Reply(known=self.topics)
         self._busy, before = True, _answering.get()
         _answering.set(self)
         try:
