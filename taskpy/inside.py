@@ -272,7 +272,7 @@ class InsideView:
     def answers(self, topic: str, handler: Handler) -> None:
         """Have `handler` answer what `ask` asks about this topic: with what it returns, given the data that came along.
 
-        It is called in the task's own thread, within the next `stopped`, `recv`, `sleep`, `checkpoint` or `ask`: it needs
+        It is called in the task's own thread, within the next `stopped`, `recv`, `send`, `sleep`, `checkpoint` or `ask`: it needs
         no lock. A handler that takes no argument is called without. Its error is the asker's; the task goes on. Raises
         `BadName` for a topic that is no name, `BadArguments` for a handler that cannot be called with the data.
         """

@@ -100,7 +100,7 @@ class OutsideFlows:
             raise errors.TaskEnded(number)
         if isinstance(number, Full):
             raise errors.Full(
-                f"{QUESTION_LIMIT} questions wait for the task; it answers where it calls stopped, recv, sleep, checkpoint or ask"
+                f"{QUESTION_LIMIT} questions wait for the task; it answers where it calls stopped, recv, send, sleep, checkpoint or ask"
             )
         nudge = yield from self.line.watch()
         while True:
@@ -115,7 +115,7 @@ class OutsideFlows:
             if deadline.over:
                 raise errors.NoAnswer(
                     f"no answer to {topic!r} after {timeout:g} s: the task is {reply}, and answers where it calls"
-                    " stopped, recv, sleep, checkpoint or ask"
+                    " stopped, recv, send, sleep, checkpoint or ask"
                 )
             yield from flow.pause(self.line, nudge, seen, deadline)
 

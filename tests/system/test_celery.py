@@ -216,7 +216,7 @@ def test_a_celery_task_asks_and_is_asked(shared):
     published, handle = shared.publish(tasks.asks_and_answers)
     question = until(lambda: handle.question, "its question")
     assert question.data == "go on?"
-    assert handle.ask("where", timeout=20) == "waiting"
+    assert handle.ask("where", timeout=20) == ["waiting", None]
 
     RemoteTask.attach(published.id).answer("yes")
 

@@ -66,7 +66,7 @@ def unbound(text):
 @app.task(base=Steerable, bind=True)
 def asks_and_answers(t):
     """Ask whether to go on, and be asked meanwhile and afterwards."""
-    t.answers("where", lambda: "waiting")
+    t.answers("where", lambda data: ["waiting", data])
     answer = t.ask("go on?")
     t.answers("where", lambda data: [answer, data])
     while t.sleep(60):
