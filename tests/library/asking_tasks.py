@@ -1,5 +1,7 @@
 """The task functions of the tests of questions, as plain functions; `asking_tasks_async` has a twin of each."""
 
+import threading
+
 from contract_tasks import wait_for
 
 from taskpy import NoAnswer, NotSendable, Stopped, TooLarge, errors, task
@@ -121,6 +123,58 @@ def stopped_by_handler(t):
     t.answers("stop", stop)
     t.send("begun")
     t.sleep(60)
+
+
+@task
+def busy_handler(t):
+    def busy():
+        t.send("answering")
+        while True:
+            pass
+
+    t.answers("busy", busy)
+    t.send("begun")
+    while t.sleep(60):
+        pass
+
+
+@task
+def looks_in_another_thread(t):
+    """A thread that it has begun calls the task all the time; handlers are called in its own."""
+    mine, over = threading.get_ident(), threading.Event()
+
+    def look():
+        while not over.is_set():
+            t.stopped()
+
+    t.answers("mine", lambda: threading.get_ident() == mine)
+    thread = threading.Thread(target=look)
+    thread.start()
+    t.send("begun")
+    try:
+        while t.sleep(60):
+            pass
+    finally:
+        over.set()
+        thread.join()
+
+
+@task
+def asks_in_another_thread(t):
+    """A thread that it has begun asks, while it sleeps itself."""
+    found = []
+    t.answers("status", lambda: "asleep")
+
+    def ask():
+        found.append(t.ask("from a thread?"))
+        t.stop()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while t.sleep(60):
+        pass
+    thread.join()
+    return found
 
 
 @task

@@ -129,6 +129,18 @@ async def stopped_by_handler(t):
 
 
 @task
+async def busy_handler(t):
+    async def busy():
+        await t.send("answering")
+        await asyncio.sleep(3600)
+
+    t.answers("busy", busy)
+    await t.send("begun")
+    while await t.sleep(60):
+        pass
+
+
+@task
 async def bad_handlers(t):
     refused = []
     for topic, handler in ((1, print), ("a b", print), ("ok", 7), ("ok", lambda a, b: None)):

@@ -224,6 +224,34 @@ def test_a_stop_that_a_handler_raises_is_the_tasks(place):
     assert handle.state == "stopped"
 
 
+@thoroughly
+def test_a_handler_that_does_not_end_is_unwound_with_its_task(place, background):
+    handle = place.begun(tasks.busy_handler)
+    asking = background(handle.ask, "busy", timeout=SOON)
+    assert handle.recv(timeout=SOON) == "answering"
+
+    assert handle.stop(grace=0.05, then="raise", timeout=SOON) == "stopped"
+    with pytest.raises(TaskEnded):
+        asking.result(SOON)
+
+
+@plain
+def test_handlers_are_called_in_the_tasks_own_thread(place):
+    handle = place.begun(tasks.looks_in_another_thread)
+
+    assert [handle.ask("mine", timeout=SOON) for _ in range(20)] == [True] * 20
+
+
+@plain
+def test_another_thread_of_a_task_may_ask(place):
+    handle = place.started(tasks.asks_in_another_thread)
+    assert asked(handle).data == "from a thread?"
+
+    assert handle.ask("status", timeout=SOON) == "asleep"
+    handle.answer("yes")
+    assert handle.get(timeout=SOON) == ["yes"]
+
+
 @plain
 def test_too_many_questions_are_refused(place, gate, background):
     handle = place.begun(tasks.never_looks, gate.path)
