@@ -180,7 +180,7 @@ class Handle(Contract[R]):
     @property
     def flags(self) -> frozenset[Flag]:
         """What is to be said of the task beside its state: `Flag.WAITING`, `Flag.PAUSED`, …"""
-        return self._look().flags
+        return self._drive(self._flows.line.look_closely()).flags
 
     # -- what it reports ------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@
 """
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +29,7 @@ class Status:
     `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
     `note` says how it was stopped, where that was not plain.
     `progress` is what it reported last; `question` what it asks, and waits for the answer; `pausing`: it was asked to stand
-    still, `paused`: it does.
+    still, `paused`: it does. `delayed` is known where it was looked at closely.
     """
 
     state: State
@@ -43,6 +42,7 @@ class Status:
     question: Asked | None = None
     pausing: bool = False
     paused: bool = False
+    delayed: bool = False
 
     @property
     def flags(self) -> frozenset[Flag]:
@@ -50,6 +50,7 @@ class Status:
         if self.state.done:
             return frozenset()
         said = {
+            Flag.DELAYED: self.delayed,
             Flag.STOPPING: self.stop is not None,
             Flag.WAITING: self.question is not None,
             Flag.PAUSING: self.pausing and not self.paused,
@@ -109,6 +110,9 @@ class Line(Protocol):
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same, with what stands elsewhere: whether it is delayed."""
 
     @property
     def fresh(self) -> bool:
@@ -198,6 +202,10 @@ class LocalLine(ABC):
         pausing = counter.pausing and status.stop is None  # a stop wakes it
         return flow.just(replace(status, question=counter.question, pausing=pausing, paused=pausing and counter.paused))
 
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same: a local task is never delayed."""
+        return self.look()
+
     @property
     def fresh(self) -> bool:
         """No: to look costs nothing here."""
@@ -241,17 +249,8 @@ class LocalLine(ABC):
         """Stop the task after so many seconds, and see to its end."""
         if seconds is not None:
             wish = Wish(StopReason(f"time limit of {seconds:g} s", who()), "kill", GRACE_SECONDS)
-            self._limit_in(seconds, time.monotonic() + seconds, wish)
-
-    def _limit_in(self, seconds: float, end: float, wish: Wish) -> None:
-        def reached() -> None:
-            left = end + self.counter.standstill.seconds - time.monotonic()  # a pause does not count
-            if left > 0:
-                self._limit_in(max(left, ladder.PAUSED_SECONDS), end, wish)
-            else:
-                self.wish(wish)
-
-        ladder.local.at(time.monotonic() + seconds, self, reached)
+            stood = self.counter.standstill
+            ladder.local.limit(seconds, self, lambda: self.wish(wish), stood=lambda: stood.seconds)
 
     def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox."""

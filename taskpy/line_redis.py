@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
@@ -87,6 +88,14 @@ class RedisLine:
         if status.state.done:
             self._final = status
         return status
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same, with what stands elsewhere: whether it is delayed."""
+        status = yield from self.look()
+        if status.state is not State.QUEUED:
+            return status
+        due: float | None = yield pages.due_at(self._keys, id=self.id)
+        return replace(status, delayed=due is not None)
 
     @property
     def fresh(self) -> bool:

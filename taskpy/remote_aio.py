@@ -164,7 +164,7 @@ class RemoteTask(Generic[R]):
 
     async def refresh(self) -> Self:
         """Ask Redis where the task stands; the properties then say so."""
-        self._status = await self._drive(self._flows.look())
+        self._status = await self._drive(self.line.look_closely())
         return self
 
     async def snapshot(self) -> Snapshot:

@@ -9,9 +9,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from taskpy import errors
 from taskpy.answers import Started
 from taskpy.keys import Keys
+from taskpy.spec import TRANSITIONS
 from tests.model.protocol import FINAL, Task, World, owner
 from tests.model.reading import FAR, parts, world_of
 from tests.model.words import for_model, modelled, seen_by_caller
+
+#: The rows of the table of states that Redis performs: from, to, and by which verb.
+ROWS = {
+    (str(row.origin), str(row.target), row.verb)
+    for row in TRANSITIONS
+    if row.where == "worker" or (row.where == "everywhere" and row.origin != "new")
+}
+#: Those that were seen in this process.
+SEEN: set[tuple[str, str, str]] = set()
 
 
 class Caller(RuleBasedStateMachine):
@@ -58,6 +68,7 @@ class Caller(RuleBasedStateMachine):
 
     def _call(self, verb: str, given: dict[str, Any]) -> Any:
         self.answer_may_be_lost = False
+        before = {id: task.state for id, task in self.world.tasks.items()}
         expected = answer = None
         try:
             expected = modelled(getattr(self.world, verb)(**for_model(verb, given)))
@@ -69,6 +80,10 @@ class Caller(RuleBasedStateMachine):
             answer = "no memory"
         told = seen_by_caller(verb, answer)
         assert told == expected, f"{verb} {given}: the server says {told!r}, the model says {expected!r}"
+        for id, task in self.world.tasks.items():
+            if (was := before.get(id, "new")) != task.state:
+                assert (was, task.state, verb) in ROWS, f"{verb}: {id} goes from {was} to {task.state}"
+                SEEN.add((was, task.state, verb))
         if verb == "recover":  # it waits for some seconds, which a slow test may take
             for id in self.world.later:
                 if self.world.later[id] == "waits":

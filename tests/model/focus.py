@@ -60,8 +60,13 @@ RULES = {
 
 def machine_for(control: str) -> type[ProtocolMachine]:
     """The machine with the rules for this control alone."""
+    return machine_of(RULES[control])
+
+
+def machine_of(words: str) -> type[ProtocolMachine]:
+    """The machine with these rules alone."""
     rules = {name for name in dir(ProtocolMachine) if hasattr(getattr(ProtocolMachine, name), RULE_MARKER)}
-    kept = {*RULES[control].split()}
+    kept = {*words.split()}
     assert kept <= rules, f"{kept - rules} are no rules"
     return type("ProtocolMachine", (ProtocolMachine,), {name: _called(name) for name in rules - kept})
 
