@@ -250,6 +250,10 @@ class Handle(Contract[R]):
     def _look(self) -> Status:
         return self._drive(self._flows.look())
 
+    def _attended(self, known: Status | None) -> Status:
+        """How it stands once it has ended, or asks or stands still otherwise than was known; for who follows it."""
+        return self._drive(self._flows.attended(known))
+
 
 class Stream(Iterator[Any]):
     """What a task sends, as an iterator that can be resumed: `position` is how many messages lie behind it.

@@ -142,6 +142,16 @@ class OutsideFlows:
         """Let the task go on."""
         yield from self.line.pause(False)
 
+    def attended(self, known: Status | None) -> flow.Flow[Status]:
+        """How the task stands once it has ended, or asks something else or stands still otherwise than was `known`."""
+        nudge = yield from self.line.watch()
+        while True:
+            seen = nudge.count
+            status = yield from self.line.look()
+            if known is None or status.state.done or _attention(status) != _attention(known):
+                return status
+            yield from flow.pause(self.line, nudge, seen, Deadline(None))
+
     def reported(self, last: Reported | None, follow: bool) -> flow.Flow[Reported | None]:
         """The page of the log behind the `last` one, or the first; with `follow` waits for a line or another progress.
 
@@ -179,6 +189,11 @@ class OutsideFlows:
             if reached(status.state) or deadline.over:
                 return status
             yield from flow.pause(self.line, nudge, seen, deadline)
+
+
+def _attention(status: Status) -> tuple[int | None, bool, bool]:
+    asked = status.question
+    return (None if asked is None else asked.number), status.pausing, status.paused
 
 
 def result_of(status: Status, timeout: float | None) -> Any:

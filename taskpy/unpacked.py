@@ -24,7 +24,7 @@ def status_of(standing: Standing) -> Status:
             return Status(state, error=exception_of(data), stop=stop, progress=progress)
         case State.STOPPED:
             return Status(state, stop=stop, note=data.decode(errors="replace"), progress=progress)
-    question, pausing, paused = question_of(standing), standing.pausing, standing.paused
+    question, pausing, paused = asked_of(standing.question, standing.number), standing.pausing, standing.paused
     return Status(state, stop=stop, progress=progress, question=question, pausing=pausing, paused=paused)
 
 
@@ -38,14 +38,14 @@ def progress_of(data: bytes | None) -> Progress | None:
         return None
 
 
-def question_of(standing: Standing) -> Asked | None:
+def asked_of(packed: bytes | None, number: int) -> Asked | None:
     """What a task asks and has no answer to; where it cannot be read here, words that say so."""
-    if standing.question is None:
+    if packed is None:
         return None
     try:
-        return Asked(standing.number, load_asked(standing.question))
+        return Asked(number, load_asked(packed))
     except errors.WireError as error:
-        return Asked(standing.number, f"this question cannot be read here: {error}")
+        return Asked(number, f"this question cannot be read here: {error}")
 
 
 def lines_of(packed: Iterable[bytes]) -> list[LogLine]:
