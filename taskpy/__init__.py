@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from taskpy.reported import LogLine as LogLine
     from taskpy.reported import Progress as Progress
     from taskpy.retry import Backoff as Backoff
+    from taskpy.spec import Flag as Flag
     from taskpy.spec import State as State
     from taskpy.spec import StopReason as StopReason
     from taskpy.thread import Task as Task
@@ -68,6 +69,7 @@ _HOMES = {
     "Client": "client",
     "default_client": "client",
     "set_default_client": "client",
+    "Flag": "spec",
     "State": "spec",
     "StopReason": "spec",
     "Progress": "reported",
