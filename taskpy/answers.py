@@ -341,16 +341,22 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Where a task stands, and what it has answered to a question, packed; None: nothing yet."""
+    """Where a task stands, and what it has answered to a question, packed; None: nothing yet.
+
+    `gone`: there is neither an answer nor the question, so that there will be none.
+    """
 
     state: State
     answer: bytes | None
+    gone: bool
 
     @classmethod
-    def of(cls, row: Any) -> Self | None:
+    def of(cls, row: Any, number: int) -> Self | None:
         """Read the reply of `response`; None: no such task."""
-        state, answer = row
-        return None if state is None else cls(State(text(state)), answer)
+        state, answer, waiting = row
+        if state is None:
+            return None
+        return cls(State(text(state)), answer, answer is None and str(number) not in text(waiting or b"").split())
 
 
 @dataclass(frozen=True, slots=True)

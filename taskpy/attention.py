@@ -10,6 +10,7 @@ from typing import Any
 from taskpy import errors, flow
 from taskpy.mailbox import Mailbox
 from taskpy.question import Question, Reply
+from taskpy.spec import checked_name
 
 #: Answers a question: with what came with it, or without.
 Handler = Callable[..., Any]
@@ -25,19 +26,40 @@ class Attention:
         self._mailbox = mailbox
         self._check = check
         self._handlers: dict[str, Handler] = {}
+        self._unsaid: deque[tuple[int, Reply]] = deque()  # replies that are not known outside yet
         self._busy = False  # whether a handler runs
         self._standing = False  # whether the task stands still
 
     def answers(self, topic: str, handler: Handler) -> None:
-        """Have this handler answer the questions of a topic; raises `BadArguments` for one that takes more than the data."""
-        if not isinstance(topic, str):
-            raise errors.BadArguments(f"a topic is text, not {type(topic).__name__}")
-        self._handlers[topic] = _taking_data(handler)
+        """Have this handler answer the questions of a topic.
+
+        Raises `BadName` for a topic that nobody can ask about, `BadArguments` for a handler that takes more than the data.
+        """
+        self._handlers[checked_name(topic, "topic")] = _taking_data(handler)
+
+    def handler(self, topic: str) -> Handler | None:
+        """The handler of a topic."""
+        return self._handlers.get(topic)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What there are handlers of."""
+        return tuple(sorted(self._handlers))
 
     @property
     def due(self) -> bool:
         """Whether there is something to attend to, here and now. Looked at in every safe point, so it is cheap."""
-        return self._mailbox.called and not (self._busy and _answering.get() is self)
+        if not (self._mailbox.called or self._unsaid):
+            return False
+        return not self.nested and self.here()
+
+    @property
+    def nested(self) -> bool:
+        """Whether this is called by a handler that is at work."""
+        return self._busy and _answering.get() is self
+
+    #: Whether this is the thread of the task: in another one that the function has begun, no handler is called.
+    here: Callable[[], bool] = staticmethod(lambda: True)
 
     def pay(self, *, park: bool = True) -> flow.Flow[None]:
         """Answer what was asked, and, unless `park` is False, stand still as long as the task is to pause."""
@@ -73,15 +95,43 @@ class Attention:
         return self._mailbox.desk.pausing and self._mailbox.wish is None
 
     def _answer(self, questions: deque[Question]) -> flow.Flow[None]:
-        while questions:
-            question = questions.popleft()
-            reply = yield from self._reply(question)
-            yield from self._mailbox.desk.respond(question.number, reply)
+        yield from self._say()  # what a coroutine that was cancelled has left
+        while questions and not self._busy:  # else: another coroutine answers
+            try:
+                question = questions.popleft()
+            except IndexError:  # whoever asked waits no longer
+                return
+            try:
+                reply = yield from self._reply(question)
+            except BaseException:  # a stop, or the coroutine was cancelled: it is answered at the next safe point
+                questions.appendleft(question)
+                raise
+            self._unsaid.append((question.number, reply))
+            yield from self._say()
 
-    def _reply(self, question: Question) -> flow.Flow[Reply]:
-        handler = self._handlers.get(question.topic)
+    def _say(self) -> flow.Flow[None]:
+        while self._unsaid:
+            said = self._unsaid[0]
+            yield from self._mailbox.desk.respond(*said)
+            if self._unsaid and self._unsaid[0] is said:  # else: another coroutine has said it, too
+                self._unsaid.popleft()
+
+    def look(self) -> flow.Flow[None]:
+        """Learn what is new, also where nothing is answered: in another thread, and while a handler is at work."""
+        desk = self._mailbox.desk
+        known = len(desk.questions)
+        yield from desk.attend()
+        if len(desk.questions) > known:
+            self._mailbox.nudge.give()  # to who answers them
+
+    def _reply(self, packed: Question) -> flow.Flow[Reply]:
+        try:
+            question = self._mailbox.desk.opened(packed)
+        except errors.WireError as error:
+            return Reply(error=error)
+        handler = self.handler(question.topic)
         if handler is None:
-            return Reply(known=tuple(sorted(self._handlers)))
+            return Reply(known=self.topics)
         self._busy, before = True, _answering.get()
         _answering.set(self)
         try:

@@ -4,15 +4,19 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from taskpy import identity, spec
+from taskpy import errors, identity, spec
 from taskpy.desk import Answer, Standstill
 from taskpy.question import Asked, Question, Reply
+
+#: What became of a question that is neither open nor answered.
+GONE = "the answer was not fetched in time, or the question was lost with Redis's last writes; ask again"
 
 
 class Counter:
     """What those outside see of the desk of one local task. `changed` is called when there is something new.
 
-    `put`, `told` and `ordered` pass a question, an answer and the wish that it pauses on to the task.
+    `put`, `forget`, `told` and `ordered` pass a question, that nobody waits for it any more, an answer and the wish that it
+    pauses on to the task.
     """
 
     def __init__(
@@ -20,11 +24,13 @@ class Counter:
         changed: Callable[[], None],
         *,
         put: Callable[[Question], None],
+        forget: Callable[[int], None],
         told: Callable[[int, Any], None],
         ordered: Callable[[bool, int], None],
     ) -> None:
         self._changed = changed
         self._put = put
+        self._forget = forget
         self._told = told
         self._ordered = ordered
         self._lock = threading.Lock()
@@ -41,9 +47,9 @@ class Counter:
     # -- who is outside -------------------------------------------------------------------------
 
     def ask(self, topic: str, data: Any) -> int | None:
-        """Put a question to the task; its number, or None when too many wait for a reply, or to be fetched."""
+        """Put a question to the task; its number, or None when too many wait for a reply."""
         with self._lock:
-            if len(self._open) >= spec.QUESTION_LIMIT:
+            if sum(reply is None for reply in self._open.values()) >= spec.QUESTION_LIMIT:
                 return None
             self._asked += 1
             self._open[self._asked] = None
@@ -51,13 +57,18 @@ class Counter:
             return self._asked
 
     def reply(self, number: int) -> Reply | None:
-        """What the task has answered; None: nothing yet."""
-        return self._open.get(number)
+        """What the task has answered; None: nothing yet. Raises `NoAnswer` where nobody has fetched it for long."""
+        with self._lock:
+            if number not in self._open:
+                raise errors.NoAnswer(GONE)
+            return self._open[number]
 
     def retract(self, number: int) -> None:
         """Forget a question: whoever asked has the answer, or waits no longer."""
         with self._lock:
-            self._open.pop(number, None)
+            reply = self._open.pop(number, None)
+        if reply is None:
+            self._forget(number)
 
     @property
     def question(self) -> Asked | None:
@@ -99,6 +110,9 @@ class Counter:
         with self._lock:
             if number in self._open:
                 self._open[number] = reply
+            answered = [asked for asked, said in self._open.items() if said is not None]
+            for asked in answered[: -spec.QUESTION_LIMIT]:  # whoever has asked that has gone
+                del self._open[asked]
         self._changed()
 
     def parked(self, wish: int) -> None:
@@ -119,8 +133,9 @@ class Counter:
     def withdrew(self, number: int) -> Answer | None:
         """It asks this no longer; the answer, where one has come."""
         with self._lock:
-            if self._answer is None and self._question is not None and self._question.number == number:
+            mine = self._question is not None and self._question.number == number
+            answer = self._answer if mine else None
+            if mine and answer is None:
                 self._question = None
-            answer = self._answer
         self._changed()
         return answer

@@ -6,10 +6,11 @@ from typing import Any
 
 from taskpy import errors, flow, ops
 from taskpy.answers import Response
+from taskpy.counter import GONE
 from taskpy.identity import who
 from taskpy.keys import Keys
 from taskpy.line import FULL, Full
-from taskpy.question import Reply, dump_answer, dump_question, load_reply
+from taskpy.question import Reply, dump_answer, dump_question, readable_reply
 from taskpy.senders import Senders
 from taskpy.spec import State
 
@@ -48,7 +49,11 @@ class RedisCounter:
         found: Response | None = yield ops.response(self._keys, id=self._id, number=number)
         if found is None:
             raise self._not_found()
-        return found.state if found.answer is None else load_reply(found.answer)
+        if found.answer is not None:
+            return readable_reply(found.answer)
+        if found.gone and not found.state.done:
+            raise errors.NoAnswer(GONE)
+        return found.state
 
     def retract(self, number: int) -> flow.Flow[None]:
         """Forget a question and its answer."""

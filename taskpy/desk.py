@@ -4,6 +4,7 @@
 Redis is in `desk_redis.py`.
 """
 
+import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ class Desk(Protocol):
 
     def attend(self) -> flow.Flow[None]:
         """Bring `pausing`, `questions` and `answer` up to date."""
+
+    def opened(self, question: Question) -> Question:
+        """One of `questions` as it was asked; raises a `WireError` where it cannot be read."""
 
     def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
         """Answer a question that was put to the task."""
@@ -129,6 +133,13 @@ class LocalDesk:
         self.questions.append(question)
         self._nudge.give()
 
+    def forget(self, number: int) -> None:
+        """Drop a question: whoever asked waits no longer."""
+        for question in self.questions.copy():
+            if question.number == number:
+                with contextlib.suppress(ValueError):  # the task is about to answer it
+                    self.questions.remove(question)
+
     def pause(self, pausing: bool, wish: int) -> None:
         """Have the task stand still at its next safe point, or go on; `wish` counts how often this was said."""
         self.pausing, self._wish = pausing, wish
@@ -144,6 +155,10 @@ class LocalDesk:
     def attend(self) -> flow.Flow[None]:
         """Do nothing: what was said is known."""
         return flow.just(None)
+
+    def opened(self, question: Question) -> Question:
+        """The question: it has not left this process."""
+        return question
 
     def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
         """Answer a question that was put to the task."""

@@ -10,6 +10,9 @@ from taskpy.desk import Answer, Standstill
 from taskpy.keys import Keys
 from taskpy.question import Question, Reply, dump_asked, dump_reply, load_answer, load_question
 
+#: How many questions are read at once, each of which may be as large as a message.
+BATCH = 20
+
 
 class RedisDesk:
     """The inside's end of one attempt, fenced by its token.
@@ -35,6 +38,8 @@ class RedisDesk:
         self.standstill = Standstill()
         self._posed = 0  # questions that this attempt has asked
         self._answered: Posed | None = None
+        self.settled = 0  # the number of its last question whose answer the task has
+        self._reading = flow.Turn()
 
     @property
     def fresh(self) -> bool:
@@ -42,26 +47,39 @@ class RedisDesk:
         return self._news() is not self._attended
 
     def attend(self) -> flow.Flow[None]:
-        """Read what the task is to attend to, where something is new; a question that cannot be read is answered so."""
+        """Read what the task is to attend to, where something is new."""
         if not self.fresh:
             return
+        yield from self._reading.take()  # else two coroutines would be given the same questions
+        try:
+            if self.fresh:
+                yield from self._read()
+        finally:
+            self._reading.give()
+
+    def _read(self) -> flow.Flow[None]:
         news = self._news()  # what comes while we read is read once more
-        found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=self._last_question)
+        known = self._last_question
+        found: Orders | None = yield ops.orders(self._keys, id=self._id, token=self._token, known=known, most=BATCH)
         if found is None:
             raise self._fenced()
-        self._attended, self._orders = news, found.count
+        forgot, self._orders = found.count < self._orders, found.count
+        if forgot and known:  # a failover has lost the last ones, and the numbers of questions come again
+            self._last_question = 0
+            return
+        if len(found.questions) < BATCH:  # else: there may be more
+            self._attended = news
         self.pausing = found.pause
         self._parked = False  # it may have been resumed, and paused again: then it says anew that it stands still
         if found.answered:
             self._answered = Posed(found.answered, found.answer)
         for number, packed in found.questions:
-            if number <= self._last_question:  # another coroutine has fetched it meanwhile
-                continue
             self._last_question = number
-            try:
-                self.questions.append(load_question(number, packed))
-            except errors.WireError as fault:
-                yield from self.respond(number, Reply(error=fault))
+            self.questions.append(Question(number, "", packed))
+
+    def opened(self, question: Question) -> Question:
+        """One of `questions` as it was asked; raises a `WireError` where it cannot be read."""
+        return load_question(question.number, question.data)
 
     def respond(self, number: int, reply: Reply) -> flow.Flow[None]:
         """Answer a question that was put to the task."""
@@ -104,6 +122,7 @@ class RedisDesk:
         """The answer to the task's question of this number, where it is known here."""
         if self._answered is None or self._answered.number != number or self._answered.answer is None:
             return None
+        self.settled = number
         return Answer(load_answer(self._answered.answer))
 
     def withdraw(self, number: int) -> flow.Flow[Answer | None]:
@@ -111,7 +130,10 @@ class RedisDesk:
         came: Withdrawn = yield ops.withdraw(self._keys, id=self._id, token=self._token, number=number)
         if came.fenced:
             raise self._fenced()
-        return None if came.answer is None else Answer(load_answer(came.answer))
+        if came.answer is None:
+            return None
+        self.settled = number
+        return Answer(load_answer(came.answer))
 
     def _fenced(self) -> errors.LeaseLost:
         self._lose()

@@ -7,12 +7,13 @@ from typing import Any, Self, TypeVar, overload
 
 from taskpy import errors, flow
 from taskpy.contract import Contract, recv_order
-from taskpy.line import Line, LocalLine, Reported, Status
+from taskpy.line import Line, LocalLine
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.question import Asked
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import GRACE_SECONDS, MISSING, Flag, Follows, Outcome, State, StopReason, Verdict
+from taskpy.status import Reported, Status
 
 R = TypeVar("R")
 T = TypeVar("T")

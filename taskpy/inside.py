@@ -3,6 +3,7 @@
 The calls are flows over a `Mailbox`, so the thread's form here and the coroutine's form in `aio.py` share their logic.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar, overload
@@ -135,28 +136,43 @@ class InsideFlows:
                 return True
             yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
 
-    def ask(self, question: Any, timeout: float | None) -> flow.Flow[Any]:
-        """Ask whoever is there, and wait for the answer; `Stopped` or `NoAnswer` when none is to come, or none in time."""
+    def ask(self, question: Any, data: Any, timeout: float | None, standing: list[int]) -> flow.Flow[Any]:
+        """Ask whoever is there, and wait for the answer; `Stopped` or `NoAnswer` when none is to come, or none in time.
+
+        `standing` holds the number of the question as long as somebody may answer it.
+        """
+        if data is not None:
+            raise errors.BadArguments("a task asks one thing: what comes with the question belongs into it")
+        if self.attention.nested:
+            raise errors.UsageError("a function that answers a question cannot ask: the task waits for it")
         deadline = Deadline(timeout)
         yield from self._asking.take()  # one question at a time: another coroutine's waits here
         try:
-            number = yield from self._mailbox.desk.pose(question)
+            self.check()
+            desk = self._mailbox.desk
+            number = yield from desk.pose(question)
+            standing.append(number)
             while True:
                 seen = self._mailbox.nudge.count
                 yield from self.attend()
+                yield from self.attention.look()
                 stopping = self._mailbox.wish is not None
-                answer = self._mailbox.desk.answer(number)
+                answer = desk.answer(number)
                 if answer is None and (stopping or deadline.over):
-                    answer = yield from self._mailbox.desk.withdraw(number)
-                    if answer is None and stopping and timeout is None:
-                        raise errors.Stopped
+                    answer = yield from desk.withdraw(number)
                     if answer is None:
-                        raise errors.NoAnswer
+                        standing.clear()
+                        raise errors.Stopped if stopping and timeout is None else errors.NoAnswer
                 if answer is not None:
+                    standing.clear()
                     return answer.data
                 yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
         finally:
             self._asking.give()
+
+    def withdraw(self, number: int) -> flow.Flow[None]:
+        """Let a question be that nobody waits for any more."""
+        yield from self._mailbox.desk.withdraw(number)
 
     def stop(self, reason: str | None) -> flow.Flow[State]:
         """Ask this very task to stop; it goes on until it looks."""
@@ -166,6 +182,8 @@ class InsideFlows:
 
 class InsideView:
     """What thread and coroutine know of their own task without asking anyone."""
+
+    _awaits = False  # whether it is the task of a coroutine function
 
     def __init__(self, run: Run, mailbox: Mailbox) -> None:
         self.id = run.id
@@ -255,9 +273,17 @@ class InsideView:
         """Have `handler` answer what `ask` asks about this topic: with what it returns, given the data that came along.
 
         It is called in the task's own thread, within the next `stopped`, `recv`, `sleep`, `checkpoint` or `ask`: it needs
-        no lock. A handler that takes no argument is called without. Its error is the asker's; the task goes on.
+        no lock. A handler that takes no argument is called without. Its error is the asker's; the task goes on. Raises
+        `BadName` for a topic that is no name, `BadArguments` for a handler that cannot be called with the data.
         """
+        if not self._awaits and inspect.iscoroutinefunction(handler):
+            raise errors.BadArguments(
+                "only the task of an `async def` function can await a handler; this one is a plain one"
+            )
         self._flows.attention.answers(topic, handler)
+
+    def ended(self) -> None:
+        """Note that the function has ended: what is done beside it for its task counts no more."""
 
     def release(self) -> NoReturn:
         """Give the task back to its queue, to be begun again by another worker; raises `Released` to get there.
@@ -283,6 +309,7 @@ class Inside(InsideView, Contract[Any]):
         super().__init__(run, mailbox)
         self._perform = perform
         self._shield: Shield | NoShield = shield or NoShield()
+        self._flows.attention.here = self._shield.here
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         with self._shield:  # a stop that is raised from outside must not break off what is said to Redis
@@ -311,8 +338,7 @@ class Inside(InsideView, Contract[Any]):
         when none comes in `timeout` seconds. A stop ends the waiting: `Stopped` is raised, or `NoAnswer` where a timeout
         was given.
         """
-        del data  # the signature of the other side, where a topic comes first
-        return self._drive(self._flows.ask(question, timeout))
+        return self._drive(self._flows.ask(question, data, timeout, []))
 
     @overload
     def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...

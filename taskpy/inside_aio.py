@@ -21,10 +21,13 @@ AsyncPerform = Callable[[flow.Step], Awaitable[Any]]
 class Task(InsideView):
     """The task as a coroutine function sees it: `recv`, `send`, `sleep` and `stop` are awaited, `async for` reads."""
 
+    _awaits = True
+
     def __init__(self, run: Run, mailbox: Mailbox, perform: AsyncPerform = flow.wait_here_async) -> None:
         super().__init__(run, mailbox)
         self._perform = perform
         self._attending: asyncio.Task[None] | None = None
+        self._asides: set[asyncio.Task[None]] = set()
 
     async def _drive(self, steps: flow.Flow[T]) -> T:
         return await flow.drive_async(steps, self._step)
@@ -39,22 +42,42 @@ class Task(InsideView):
         """Whether the task was asked to stop. What was asked is answered soon; it pauses where it awaits the task next."""
         self._flows.check()
         if self._flows.attention.due and (self._attending is None or self._attending.done()):
-            self._attending = asyncio.get_running_loop().create_task(self._attend())
+            with contextlib.suppress(RuntimeError):  # in a thread that the coroutine has begun there is no loop
+                self._attending = self._aside(self._flows.attention.pay(park=False))
         return self._mailbox.wish is not None
 
-    async def _attend(self) -> None:
-        with contextlib.suppress(errors.TaskSignal):  # raised again where the coroutine comes to its next safe point
-            await self._drive(self._flows.attention.pay(park=False))
+    def _aside(self, steps: flow.Flow[None]) -> "asyncio.Task[None]":
+        loop = asyncio.get_running_loop()
+        aside = loop.create_task(self._drive_aside(steps))
+        self._asides.add(aside)
+        aside.add_done_callback(self._asides.discard)
+        return aside
+
+    async def _drive_aside(self, steps: flow.Flow[None]) -> None:
+        # What is raised here is raised again where the coroutine comes to its next safe point.
+        with contextlib.suppress(errors.TaskSignal, errors.TaskpyError):
+            await self._drive(steps)
+
+    def ended(self) -> None:
+        """Note that the function has ended: what is done beside it for its task counts no more."""
+        for aside in self._asides:
+            aside.cancel()
 
     async def ask(self, question: Any, data: None = None, /, *, timeout: float | None = None) -> Any:
         """Ask whoever is there: the task waits, visible to all with its question, until anybody calls `answer(value)`.
 
         A question that an attempt before this one has asked goes on, with its answer where it has one. Raises `NoAnswer`
         when none comes in `timeout` seconds. A stop ends the waiting: `Stopped` is raised, or `NoAnswer` where a timeout
-        was given. Coroutines of one task ask one after the other.
+        was given. Coroutines of one task ask one after the other. One that is cancelled asks no more; an answer that was
+        accepted before is lost.
         """
-        del data  # the signature of the other side, where a topic comes first
-        return await self._drive(self._flows.ask(question, timeout))
+        standing: list[int] = []
+        try:
+            return await self._drive(self._flows.ask(question, data, timeout, standing))
+        except asyncio.CancelledError:
+            for number in standing:  # nobody shall answer what nobody waits for
+                self._aside(self._flows.withdraw(number))
+            raise
 
     @overload
     async def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...

@@ -47,6 +47,11 @@ class ThreadInterrupt:
                 thread, signal = ctypes.c_ulong(self._thread), ctypes.py_object(errors.Stopped)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, signal)
 
+    @property
+    def inside(self) -> bool:
+        """Whether this is the thread that runs the function, and it has not ended."""
+        return self._thread == threading.get_ident()
+
     def __enter__(self) -> None:
         with self._lock:
             if self._due:
@@ -98,6 +103,10 @@ class Shield:
         if self._interrupt.end_shield() and not isinstance(error, errors.TaskSignal):
             raise errors.Stopped
 
+    def here(self) -> bool:
+        """Whether this is the thread that it shields."""
+        return self._interrupt.inside
+
     @property
     def lifted(self) -> "_Lifted":
         """Within the shield: the context in which something may be raised all the same, for the user's code in it."""
@@ -127,6 +136,10 @@ class NoShield:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         pass
+
+    def here(self) -> bool:
+        """Yes: there is one thread."""
+        return True
 
     @property
     def lifted(self) -> "NoShield":

@@ -7,7 +7,7 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from taskpy import codec, errors, flow, ladder, spec
@@ -15,77 +15,11 @@ from taskpy.counter import Counter
 from taskpy.identity import who
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
-from taskpy.question import Asked, Question, Reply
-from taskpy.reported import LogLine, Progress
+from taskpy.question import Question, Reply
 from taskpy.reports import Reports
-from taskpy.spec import GRACE_SECONDS, Flag, Outcome, State, StopReason, Verdict, Wish
+from taskpy.spec import GRACE_SECONDS, Outcome, State, StopReason, Verdict, Wish
+from taskpy.status import Mail, Reported, Status
 from taskpy.taken import Taken
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed.
-
-    `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
-    `note` says how it was stopped, where that was not plain.
-    `progress` is what it reported last; `question` what it asks, and waits for the answer; `pausing`: it was asked to stand
-    still, `paused`: it does. `delayed` is known where it was looked at closely.
-    """
-
-    state: State
-    value: Any = None
-    error: Exception | None = None
-    unreadable: errors.WireError | None = None
-    stop: StopReason | None = None
-    note: str = ""
-    progress: Progress | None = None
-    question: Asked | None = None
-    pausing: bool = False
-    paused: bool = False
-    delayed: bool = False
-
-    @property
-    def flags(self) -> frozenset[Flag]:
-        """What is to be said of it beside its state, as far as it is known here."""
-        if self.state.done:
-            return frozenset()
-        said = {
-            Flag.DELAYED: self.delayed,
-            Flag.STOPPING: self.stop is not None,
-            Flag.WAITING: self.question is not None,
-            Flag.PAUSING: self.pausing and not self.paused,
-            Flag.PAUSED: self.paused,
-        }
-        return frozenset(flag for flag, holds in said.items() if holds)
-
-    def result(self) -> Any:
-        """The value; raises a `WireError` where it cannot be read."""
-        if self.unreadable is not None:
-            raise self.unreadable
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """What a reader of the outbox finds: messages, the first at the absolute index `first`, and the task's state.
-
-    `sent` counts all that there have ever been. The messages are as they came: `Line.opened` reads one.
-    """
-
-    state: State
-    first: int
-    messages: list[Any]
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What a reader of the log finds: lines, the absolute place behind them, and how the task stands."""
-
-    state: State
-    progress: Progress | None
-    next: int
-    lines: list[LogLine]
 
 
 class Full:
@@ -188,7 +122,9 @@ class LocalLine(ABC):
         self._outbox = Outbox()
         self._taken = Taken()
         self.reports = Reports(self._nudge.give)
-        self.counter = Counter(self._nudge.give, put=self.put, told=self.tell, ordered=self.ask_pause)
+        self.counter = Counter(
+            self._nudge.give, put=self.put, forget=self.forget, told=self.tell, ordered=self.ask_pause
+        )
 
     # -- the outside ----------------------------------------------------------------------------
 
@@ -284,11 +220,14 @@ class LocalLine(ABC):
     # -- questions, and a pause -----------------------------------------------------------------
 
     def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
-        """Put a question to the task; one that has not begun answers when it has."""
+        """Put a question to the task."""
+        name, prepared = spec.checked_name(topic, "topic"), self.prepared_question(topic, data)
         with self._lock:
+            if self._status.state is State.NEW:
+                raise errors.NotStarted
             if self._status.state.done:
                 return flow.just(self._status.state)
-            number = self.counter.ask(spec.checked_name(topic, "topic"), data)
+            number = self.counter.ask(name, prepared)
         return flow.just(FULL if number is None else number)
 
     def reply(self, number: int) -> flow.Flow[Reply | State]:
@@ -304,10 +243,13 @@ class LocalLine(ABC):
 
     def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
         """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+        prepared = self.prepared_answer(value)
         with self._lock:
+            if self._status.state is State.NEW:
+                raise errors.NotStarted
             if self._status.state.done:
                 raise errors.TaskEnded(self._status.state)
-        counts, by = self.counter.answer(number, value)
+        counts, by = self.counter.answer(number, prepared)
         if by:
             raise errors.AlreadyAnswered(by)
         if not counts:
@@ -349,6 +291,19 @@ class LocalLine(ABC):
     @abstractmethod
     def put(self, question: Question) -> None:
         """Pass a question on to the inside."""
+
+    @abstractmethod
+    def forget(self, number: int) -> None:
+        """Tell the inside that nobody waits for the answer to this question."""
+
+    def prepared_question(self, topic: str, data: Any) -> Any:
+        """What comes with a question, as `put` passes it on; raises `NotSendable` or `TooLarge` where it cannot."""
+        del topic
+        return data
+
+    def prepared_answer(self, value: Any) -> Any:
+        """An answer, as `tell` passes it on; raises `NotSendable` or `TooLarge` where it cannot."""
+        return value
 
     @abstractmethod
     def tell(self, number: int, value: Any) -> None:

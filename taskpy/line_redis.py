@@ -13,12 +13,13 @@ from taskpy.counter_redis import RedisCounter
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full, Mail, Reported, Status
+from taskpy.line import FULL, Full
 from taskpy.listed import Event, Worker
 from taskpy.nudge import Nudge
 from taskpy.question import Reply
 from taskpy.senders import Senders
 from taskpy.spec import State, StopReason, TaskSpec, Wish
+from taskpy.status import Mail, Reported, Status
 from taskpy.unpacked import lines_of, progress_of, status_of
 
 logger = logging.getLogger("taskpy.remote")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from taskpy.answers import seconds, text
-from taskpy.spec import Flag, Follows, State
+from taskpy.spec import Flag, Follows, State, flags_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +42,14 @@ class Outline:
     @property
     def flags(self) -> frozenset[Flag]:
         """What is to be said of it beside its state."""
-        if self.state.done:
-            return frozenset()
-        pausing = self.pausing and not self.stopping
-        paused = pausing and self.state is State.RUNNING and self.parked == self.token
-        said = {
-            Flag.DELAYED: self.due is not None,
-            Flag.STOPPING: self.stopping,
-            Flag.WAITING: self.asks,
-            Flag.PAUSING: pausing and not paused,
-            Flag.PAUSED: paused,
-        }
-        return frozenset(flag for flag, holds in said.items() if holds)
+        return flags_of(
+            self.state,
+            delayed=self.due is not None,
+            stopping=self.stopping,
+            asks=self.asks,
+            pausing=self.pausing,
+            paused=self.parked is not None and self.parked == self.token,
+        )
 
     @property
     def worker(self) -> str | None:

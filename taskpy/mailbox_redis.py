@@ -119,7 +119,8 @@ class RedisMailbox:
         """Whether there is something at the desk for the task to attend to."""
         if self._news is None:
             return False
-        return self.desk.fresh or (self.desk.pausing and self.wish is None)
+        desk = self.desk
+        return desk.fresh or bool(desk.questions) or (desk.pausing and self.wish is None)
 
     @property
     def full(self) -> bool:
@@ -296,7 +297,8 @@ class RedisMailbox:
         yield from self._marking.take()
         try:
             yield from self._append_poured()
-            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies)
+            settled = 0 if self._desk is None else self._desk.settled
+            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies, settled=settled)
         finally:
             self._marking.give()
 
@@ -316,7 +318,12 @@ class RedisMailbox:
             self._marking.give()
 
     def _mark(
-        self, *, acknowledged: Taken | None = None, state: bytes | None = None, messages: Sequence[bytes] = ()
+        self,
+        *,
+        acknowledged: Taken | None = None,
+        state: bytes | None = None,
+        messages: Sequence[bytes] = (),
+        settled: int = 0,
     ) -> flow.Flow[None]:
         op = ops.mark(
             self._keys,
@@ -327,6 +334,7 @@ class RedisMailbox:
             state=state,
             sent=self._sent,
             messages=messages,
+            settled=settled,
         )
         applied: bool = yield replace(op, decode=self._noted(op.decode, acknowledged, state, len(messages)))
         if not applied:

@@ -9,11 +9,12 @@ from typing import Any
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
 from taskpy.identity import who
-from taskpy.line import FULL, Full, Line, Reported, Status
+from taskpy.line import FULL, Full, Line
 from taskpy.nudge import Nudge
 from taskpy.question import Reply
 from taskpy.reader import Place, Reader
 from taskpy.spec import QUESTION_LIMIT, Follows, State, StopReason, Wish
+from taskpy.status import Reported, Status
 
 
 class OutsideFlows:
@@ -100,13 +101,13 @@ class OutsideFlows:
             raise errors.TaskEnded(number)
         if isinstance(number, Full):
             raise errors.Full(
-                f"the task has {QUESTION_LIMIT} questions that it has not answered, or nobody has fetched"
+                f"{QUESTION_LIMIT} questions wait for the task; it answers where it calls stopped, recv, sleep, checkpoint or ask"
             )
         nudge = yield from self.line.watch()
         while True:
             seen = nudge.count
             reply = yield from self.line.reply(number)
-            if isinstance(reply, Reply) or deadline.over:
+            if isinstance(reply, Reply) or reply.done or deadline.over:
                 yield from self.line.retract(number)
             if isinstance(reply, Reply):
                 return reply.result(topic)

@@ -17,7 +17,7 @@ from taskpy import call, codec, errors, life, process_child, reference, spec
 from taskpy.definition import Definition, function_of, time_limit_of
 from taskpy.handle import LocalHandle
 from taskpy.line import LocalLine
-from taskpy.question import Question, dump_answer, dump_question, load_asked, load_reply
+from taskpy.question import Question, dump_answer, dump_question, readable_reply, shown_asked
 from taskpy.reported import Progress
 from taskpy.spec import MISSING, Outcome, State, StopReason, TaskSpec, Verdict, Wish
 
@@ -94,13 +94,23 @@ class ProcessLine(LocalLine):
 
     def put(self, question: Question) -> None:
         """Pass a question on to the child."""
-        packed = dump_question(question.topic, question.data)
-        self._frames.put(codec.dumps(("ask", question.number, packed), limit=process_child.FRAME_LIMIT))
+        self._frames.put(codec.dumps(("ask", question.number, question.data), limit=process_child.FRAME_LIMIT))
+
+    def forget(self, number: int) -> None:
+        """Tell the child that nobody waits for the answer to this question."""
+        self._frames.put(codec.dumps(("forget", number)))
+
+    def prepared_question(self, topic: str, data: Any) -> bytes:
+        """A question, packed; raises `NotSendable` or `TooLarge`."""
+        return dump_question(topic, data)
+
+    def prepared_answer(self, value: Any) -> bytes:
+        """An answer, packed; raises `NotSendable` or `TooLarge`."""
+        return dump_answer(value)
 
     def tell(self, number: int, value: Any) -> None:
         """Pass the answer to a question of the task on to the child."""
-        packed = dump_answer(value)
-        self._frames.put(codec.dumps(("answer", number, packed), limit=process_child.FRAME_LIMIT))
+        self._frames.put(codec.dumps(("answer", number, value), limit=process_child.FRAME_LIMIT))
 
     def ask_pause(self, pausing: bool, wish: int) -> None:
         """Pass the wish to pause, or to go on, on to the child."""
@@ -143,11 +153,11 @@ class ProcessLine(LocalLine):
                     case "out":
                         self.posted(frame[1])
                     case "replied":
-                        self.counter.responded(frame[1], load_reply(frame[2]))
+                        self.counter.responded(frame[1], readable_reply(frame[2]))
                     case "parked":
                         self.counter.parked(frame[1])
                     case "asks":
-                        self.counter.posed(frame[1], load_asked(frame[2]))
+                        self.counter.posed(frame[1], shown_asked(frame[2]))
                     case "withdrew":
                         if self.counter.withdrew(frame[1]) is None:  # else: the answer is on its way
                             self._frames.put(codec.dumps(("withdrawn", frame[1])))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from taskpy import call, codec, errors, flow
+from taskpy import call, codec, flow
 from taskpy.desk import Answer, Listening, LocalDesk
 from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
@@ -50,14 +50,9 @@ class PipeDesk(LocalDesk):
         super().__init__(nudge, listening)
         self._withdrawn = 0
 
-    def attend(self) -> flow.Flow[None]:
-        """Read the questions that were put to the task; one that cannot be read is answered so."""
-        for _ in range(len(self.questions)):
-            question = self.questions.popleft()
-            try:
-                self.questions.append(load_question(question.number, question.data))
-            except errors.WireError as fault:
-                yield from self.respond(question.number, Reply(error=fault))
+    def opened(self, question: Question) -> Question:
+        """One of `questions` as it was asked; raises a `WireError` where it cannot be read."""
+        return load_question(question.number, question.data)
 
     def answer(self, number: int) -> Answer | None:
         """The answer to the task's question of this number, where there is one; raises a `WireError` for garbage."""
@@ -200,6 +195,8 @@ class Child:
                     self._mailbox.deliver(frame[1], frame[2])
                 case "ask":
                     self._mailbox.desk.put(Question(frame[1], "", frame[2]))
+                case "forget":
+                    self._mailbox.desk.forget(frame[1])
                 case "answer":
                     self._mailbox.desk.answered(frame[1], frame[2])
                 case "withdrawn":

@@ -6,6 +6,9 @@ from typing import Any
 from taskpy import errors, failure, values, wire
 from taskpy.spec import checked_name
 
+#: How many of the topics that a task answers are named to who asks about another one.
+KNOWN_LIMIT = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -70,6 +73,14 @@ def load_asked(packed: bytes) -> Any:
     return _data(packed, wire.QUESTION_LIMIT, "question")
 
 
+def shown_asked(packed: bytes) -> Any:
+    """Unpacks a question of a task for who looks at it; where it cannot be read here, words that say so."""
+    try:
+        return load_asked(packed)
+    except errors.WireError as error:
+        return f"this question cannot be read here: {error}"
+
+
 def dump_answer(value: Any) -> bytes:
     """Packs the answer to a question of a task; raises NotSendable or TooLarge."""
     return wire.seal({"d": value}, where="answer", parts={"answer": value}, limit=wire.MESSAGE_LIMIT)
@@ -96,7 +107,7 @@ def dump_reply(reply: Reply) -> bytes:
             )
         except errors.SpecError as error:
             reply = Reply(error=error)
-    fields: dict[str, Any] = {"u": list(reply.known or ())} if reply.error is None else {}
+    fields: dict[str, Any] = {"u": list(reply.known or ())[:KNOWN_LIMIT]} if reply.error is None else {}
     if reply.error is not None:
         fields = {"x": failure.dump_exception(reply.error)}
     return wire.seal(fields, where="answer", parts={"answer": None}, limit=wire.MESSAGE_LIMIT)
@@ -115,3 +126,11 @@ def load_reply(packed: bytes) -> Reply:
     if "d" not in fields:
         raise errors.Malformed("a reply without a value")
     return Reply(value=fields["d"])
+
+
+def readable_reply(packed: bytes) -> Reply:
+    """Unpacks a reply; one that cannot be read here has failed."""
+    try:
+        return load_reply(packed)
+    except errors.WireError as error:
+        return Reply(error=error)

@@ -29,7 +29,7 @@ INBOX_LIMIT = 1000
 OUTBOX_LIMIT = 1000
 #: How many lines of a task's log are kept for readers.
 LOG_LIMIT = 1000
-#: How many questions may be put to a task that it has not answered, or whose answers nobody has fetched.
+#: How many questions may wait for a task's answer, and how many answers are kept that nobody has fetched.
 QUESTION_LIMIT = 100
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0
@@ -127,6 +127,24 @@ class FlagRule:
     says: str
 
 
+def flags_of(
+    state: State, *, delayed: bool, stopping: bool, asks: bool, pausing: bool, paused: bool
+) -> frozenset[Flag]:
+    """The flags of a task. `pausing`: it was asked to pause; `paused`: the attempt that runs has said that it does."""
+    if state.done:
+        return frozenset()
+    pausing = pausing and not stopping  # a stop wakes it
+    paused = pausing and paused and state is State.RUNNING
+    said = {
+        Flag.DELAYED: delayed and state is State.QUEUED,
+        Flag.STOPPING: stopping,
+        Flag.WAITING: asks,
+        Flag.PAUSING: pausing and not paused,
+        Flag.PAUSED: paused,
+    }
+    return frozenset(flag for flag, holds in said.items() if holds)
+
+
 _WAITS, _RUNS = frozenset({State.QUEUED}), frozenset({State.RUNNING})
 
 #: Every flag. A final state has none.
@@ -135,9 +153,10 @@ FLAGS: tuple[FlagRule, ...] = (
         Flag.DELAYED,
         _WAITS,
         ("submit", "submit_many", "giveback", "recover"),
-        ("promote", "take", "stop"),
+        ("promote", "take", "stop", "start"),
         "`later`",
-        "its time has not come: it was submitted so, is tried again later, or waits after a lost worker",
+        "its time has not come: it was submitted so, is tried again later, or waits after a lost worker; a second entry in"
+        " its queue may start it",
     ),
     FlagRule(Flag.STOPPING, _RUNS, ("stop",), (), "`stop`", "it was asked to stop"),
     FlagRule(

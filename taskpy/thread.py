@@ -58,6 +58,10 @@ class ThreadLine(LocalLine):
         """Pass a question on to the inside."""
         self.mailbox.desk.put(question)
 
+    def forget(self, number: int) -> None:
+        """Tell the inside that nobody waits for the answer to this question."""
+        self.mailbox.desk.forget(number)
+
     def tell(self, number: int, value: Any) -> None:
         """Pass the answer to a question of the task on to the inside."""
         self.mailbox.desk.answered(number, value)
@@ -147,6 +151,7 @@ class Task(LocalHandle[R]):
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
 
         def done(task: "asyncio.Task[Outcome]") -> None:
+            inside.ended()
             self._thread_line.ended(eventloop.outcome_in(task))
 
         line = self._thread_line

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from taskpy import codec, errors
 from taskpy.answers import Standing
-from taskpy.line import Status
-from taskpy.question import Asked, load_asked
+from taskpy.question import Asked, shown_asked
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
+from taskpy.status import Status
 
 
 def status_of(standing: Standing) -> Status:
@@ -42,10 +42,7 @@ def asked_of(packed: bytes | None, number: int) -> Asked | None:
     """What a task asks and has no answer to; where it cannot be read here, words that say so."""
     if packed is None:
         return None
-    try:
-        return Asked(number, load_asked(packed))
-    except errors.WireError as error:
-        return Asked(number, f"this question cannot be read here: {error}")
+    return Asked(number, shown_asked(packed))
 
 
 def lines_of(packed: Iterable[bytes]) -> list[LogLine]:

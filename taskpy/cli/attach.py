@@ -23,11 +23,11 @@ from taskpy.reported import LogLine, Progress
 
 if TYPE_CHECKING:
     from taskpy.handle import Stream
-    from taskpy.line import Status
     from taskpy.listed import Outline
     from taskpy.question import Asked
     from taskpy.reader import Place
     from taskpy.remote import RemoteTask
+    from taskpy.status import Status
 
 #: How many lines wait to be sent when they do not come from a person: then the one who writes them waits, too.
 AHEAD = 100

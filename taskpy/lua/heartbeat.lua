@@ -17,7 +17,7 @@ for i = 1, #ARGV - 1 do
     answers[i + 1] = -1
   else
     local more = stop or orders
-    answers[i + 1] = more and { received, wish(time, unpack(values, 5, 8)), tonumber(orders or 0) } or received
+    answers[i + 1] = more and { received, wish(time, unpack(values, 5, 8)), tonumber(orders or 0) or 0 } or received
   end
 end
 return answers

@@ -9,7 +9,7 @@ local state, current, given, pause, open, number, posed_by, answer =
   unpack(redis.call('HMGET', task, 'st', 'tok', 'od', 'pz', 'qo', 'pn', 'pb', 'pa'))
 if state ~= 'running' or current ~= token then return 0 end
 local mine = answer and string.match(posed_by or '', '^(.*) %d+$') == token
-local answers = { tonumber(given or 0), pause or '', mine and tonumber(number) or 0, mine and answer or '' }
+local answers = { tonumber(given or 0) or 0, pause or '', mine and tonumber(number) or 0, mine and answer or '' }
 for _, asked in ipairs(numbers(open)) do
   if tonumber(asked) > known and #answers < 4 + 2 * most then
     answers[#answers + 1] = tonumber(asked)

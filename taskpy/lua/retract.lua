@@ -2,7 +2,7 @@
 -- KEYS: task
 -- ARGV: number of the question
 -- returns: 1 it was open, 0 it was answered, or forgotten before
--- needs: numbers
+-- needs: without
 local task, number = KEYS[1], ARGV[1]
 redis.call('HDEL', task, 'q:' .. number, 'a:' .. number) -- also the first write, see agree
 local open, answered = unpack(redis.call('HMGET', task, 'qo', 'qa'))

@@ -32,15 +32,18 @@ def mark(
     sent: int,
     messages: Sequence[bytes] = (),
     limit: int = specs.OUTBOX_LIMIT,
+    settled: int = 0,
 ) -> Op[bool]:
     """Acknowledge messages, with or without the state of a checkpoint, and send messages, in one fenced step.
 
     `number` counts the acknowledgements in the life of the task from 1, 0 is none; `acknowledged` are all inbox
     messages that are done with. `sent` counts the outbox messages before these (at most 1000). So a repeated call, or an
-    old one that comes late, adds nothing. False: fenced.
+    old one that comes late, adds nothing. `settled`: the task has the answer to its own question of this number, and needs
+    it no more. False: fenced.
     """
     done = acknowledged or Taken()
-    args: list[Arg] = [token, number, done.upto, done.ranges(), int(state is not None), state or b"", sent, limit]
+    with_state = "0" if state is None else f"1 {settled}" if settled else "1"
+    args: list[Arg] = [token, number, done.upto, done.ranges(), with_state, state or b"", sent, limit]
     return scripted("mark", [keys.task(id), keys.inbox(id), keys.outbox(id)], [*args, *messages], bool)
 
 
@@ -72,14 +75,19 @@ def report(
 
 
 def orders(keys: Keys, *, id: str, token: str, known: int = 0, most: int = specs.QUESTION_LIMIT) -> Op[Orders | None]:
-    """Read what a running attempt is to attend to, with the questions behind the last one `known`; None: fenced."""
+    """Read what a running attempt is to attend to, with `most` questions behind the last one `known`; None: fenced."""
     return scripted("orders", [keys.task(id)], [token, known, most], Orders.of)
 
 
-def respond(keys: Keys, *, id: str, token: str, answers: Sequence[tuple[int, bytes]]) -> Op[bool]:
-    """Answer questions that were put to a task, each by its number; False: fenced."""
+def respond(
+    keys: Keys, *, id: str, token: str, answers: Sequence[tuple[int, bytes]], limit: int = specs.QUESTION_LIMIT
+) -> Op[bool]:
+    """Answer questions that were put to a task, each by its number; False: fenced.
+
+    The first answer to a question counts. Of answers that nobody fetches, the last `limit` are kept.
+    """
     flat = [part for pair in answers for part in pair]
-    return scripted("respond", [keys.task(id)], [token, *flat], bool)
+    return scripted("respond", [keys.task(id)], [token, limit, *flat], bool)
 
 
 #: What came of it: it stands there, another attempt owns it, or there is another order, such as that it goes on.

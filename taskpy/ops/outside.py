@@ -151,7 +151,7 @@ def ask(
 
 def response(keys: Keys, *, id: str, number: int) -> Op[Response | None]:
     """Read what a task has answered to a question, and where it stands; None: no such task."""
-    return plain("response", ["HMGET", keys.task(id), "st", f"a:{number}"], Response.of)
+    return plain("response", ["HMGET", keys.task(id), "st", f"a:{number}", "qo"], lambda row: Response.of(row, number))
 
 
 def retract(keys: Keys, *, id: str, number: int) -> Op[bool]:

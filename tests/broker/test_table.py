@@ -130,6 +130,11 @@ def ripe(rig):
     assert rig.promote() is True
 
 
+def begun_by_a_second_entry(rig):
+    rig.raw.rpush(rig.keys.queue("q"), "a")
+    started(rig)
+
+
 def lost_twice(rig):
     lost(rig)
     rig.join(wid="w2")
@@ -157,6 +162,7 @@ CLEARS = {
     ("delayed", "promote"): (State.QUEUED, LATER, ripe),
     ("delayed", "take"): (State.QUEUED, LATER, taken),
     ("delayed", "stop"): (State.QUEUED, LATER, lambda rig: rig.stop()),
+    ("delayed", "start"): (State.QUEUED, LATER, begun_by_a_second_entry),
     ("waiting", "answer"): (State.RUNNING, {"then": asked}, lambda rig: rig.answer(number=1, answer=b"a", name="n")),
     ("waiting", "withdraw"): (State.RUNNING, {"then": asked}, lambda rig: rig.withdraw(token="w1.1", number=1)),
     ("pausing", "park"): (State.RUNNING, {"then": paused}, parked),

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import ancestor_tasks
+import asking_tasks
+import asking_tasks_async
 import contract_tasks
 import contract_tasks_async
 import pausing_tasks
@@ -38,6 +40,7 @@ from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, steering_tasks_async)
+TASKS += (asking_tasks, asking_tasks_async)
 TASKS += (pausing_tasks, pausing_tasks_async)
 MODULES = [module.__name__ for module in TASKS]
 NAMESPACE = "library"

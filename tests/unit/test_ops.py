@@ -8,7 +8,22 @@ from pathlib import Path
 import pytest
 
 from taskpy import ops, pages, script
-from taskpy.answers import Agreement, Beat, Due, Heartbeat, Held, Mail, Reported, Standing, Started, wish_of
+from taskpy.answers import (
+    Agreement,
+    Beat,
+    Due,
+    Heartbeat,
+    Held,
+    Mail,
+    Orders,
+    Posed,
+    Reported,
+    Response,
+    Standing,
+    Started,
+    Withdrawn,
+    wish_of,
+)
 from taskpy.keys import Keys
 from taskpy.listed import Event, Namespace, Worker
 from taskpy.ops import Ending, Op
@@ -25,7 +40,8 @@ SAMPLE = {
     "spec": b"spec", "wid": "w", "wids": ["w", "v"], "number": 3, "count": 10, "start": 0, "lease": 15.0, "version": 1,
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
-    "restarts": 2, "question": 4, "taken": Taken(12, [15, 16, 20]),
+    "restarts": 2, "question": 4, "taken": Taken(12, [15, 16, 20]), "answer": b"answer", "answers": [(1, b"yes")],
+    "orders": 2,
 }  # fmt: skip
 
 
@@ -145,6 +161,7 @@ NOBODY = [None] * 20
                     b"9",
                     b"8",
                     b"6",
+                    b"5",
                 ],
                 0,
             ],
@@ -164,19 +181,20 @@ NOBODY = [None] * 20
                     sent=6,
                     wish=Wish(StopReason("why not"), "kill", 1.5),
                     checkpoint=b"state",
+                    orders=5,
                 ),
                 None,
             ],
         ),
         (
             "start",
-            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0"], 0],
+            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0", b"0"], 0],
             [Started("a", "w.3", "q", b"spec", 1, 0, 0, 0, "0 ", 0, 0, 0, None, None), None],
         ),
         ("adopt", 1, True),
         (
             "heartbeat",
-            [7, -1, 0, 1, [2, b"raise 250 - why"]],
+            [7, -1, 0, 1, [2, b"raise 250 - why", 0], [0, b"", 3]],
             Heartbeat(
                 7,
                 [
@@ -184,6 +202,7 @@ NOBODY = [None] * 20
                     Beat(),
                     Beat(received=1),
                     Beat(received=2, wish=Wish(StopReason("why"), "raise", 0.25)),
+                    Beat(orders=3),
                 ],
             ),
         ),
@@ -214,11 +233,43 @@ NOBODY = [None] * 20
         ("report", 2, "full"),
         ("reported", [], Reported(None, None, 0, [])),
         ("reported", [b"running", b"", 7, [b"6", None]], Reported(State.RUNNING, None, 7, [b"6"])),
-        ("status", [None] * 6, None),
-        ("status", [b"running", None, b"of a retry", None, None, None], Standing(State.RUNNING, None, None)),
-        ("status", [b"failed", None, b"e", None, None, None], Standing(State.FAILED, b"e", None)),
-        ("status", [b"succeeded", b"r", None, b"", b"ann", None], Standing(State.SUCCEEDED, b"r", StopReason())),
-        ("status", [b"stopped", None, b"how", b"why", None, None], Standing(State.STOPPED, b"how", StopReason("why"))),
+        ("status", [None] * 12, None),
+        ("status", [b"running", None, b"of a retry", *NOBODY[:9]], Standing(State.RUNNING, None, None)),
+        ("status", [b"failed", None, b"e", *NOBODY[:9]], Standing(State.FAILED, b"e", None)),
+        ("status", [b"succeeded", b"r", None, b"", b"ann", *NOBODY[:7]], Standing(State.SUCCEEDED, b"r", StopReason())),
+        ("status", [b"stopped", None, b"h", b"why", *NOBODY[:8]], Standing(State.STOPPED, b"h", StopReason("why"))),
+        (
+            "status",
+            [b"running", *NOBODY[:8], b"3", b"question", None],
+            Standing(State.RUNNING, None, question=b"question", number=3),
+        ),
+        ("status", [b"running", *NOBODY[:8], b"3", b"question", b"a"], Standing(State.RUNNING, None, number=3)),
+        ("status", [b"stopped", None, b"", *NOBODY[:6], b"3", b"question", None], Standing(State.STOPPED, b"")),
+        ("ask", 7, 7),
+        ("ask", b"full", "full"),
+        ("response", [None] * 3, None),
+        ("response", [b"running", None, b"2 3"], Response(State.RUNNING, None, gone=False)),
+        ("response", [b"running", None, b"2 33"], Response(State.RUNNING, None, gone=True)),
+        ("response", [b"running", None, None], Response(State.RUNNING, None, gone=True)),
+        ("response", [b"running", b"a", None], Response(State.RUNNING, b"a", gone=False)),
+        ("retract", 1, True),
+        ("answered", [None, None], (0, "")),
+        ("answered", [b"3", b"ann"], (3, "ann")),
+        ("answer", b"accepted", "accepted"),
+        ("orders", 0, None),
+        ("orders", [4, b"", 0, b""], Orders(4, pause=False, answered=0, answer=b"", questions=[])),
+        (
+            "orders",
+            [4, b"1500 ann", 2, b"yes", 1, b"q", 3, b"r"],
+            Orders(4, pause=True, answered=2, answer=b"yes", questions=[(1, b"q"), (3, b"r")]),
+        ),
+        ("respond", 1, True),
+        ("pose", 0, None),
+        ("pose", [3], Posed(3, None)),
+        ("pose", [3, b"yes"], Posed(3, b"yes")),
+        ("withdraw", 0, Withdrawn(fenced=True)),
+        ("withdraw", 1, Withdrawn()),
+        ("withdraw", [b"yes"], Withdrawn(answer=b"yes")),
         ("look", NOBODY[:16], None),
         ("outline", [NOBODY[:11], NOBODY[:11]], [None, None]),
         ("events", [b"1500 stop why not", b"2000 retry"], [Event(1.5, "stop", "why not"), Event(2.0, "retry", "")]),
@@ -278,8 +329,10 @@ def test_a_mark_says_what_is_done_with_and_what_comes_with_it():
     bare = sample("mark", messages=[b"m"])
     whole = sample("mark", number=3, acknowledged=Taken(4, [6, 7, 9]), state=b"state", sent=2, messages=[b"m"], limit=5)
 
-    assert bare.args == ("w.3", 0, 0, "", 0, b"", 0, 1000, b"m")
-    assert whole.args == ("w.3", 3, 4, "6-7 9", 1, b"state", 2, 5, b"m")
+    assert bare.args == ("w.3", 0, 0, "", "0", b"", 0, 1000, b"m")
+    assert whole.args == ("w.3", 3, 4, "6-7 9", "1", b"state", 2, 5, b"m")
+    assert sample("mark", number=3, state=b"state", settled=7).args[4] == "1 7"
+    assert sample("mark", number=3, settled=7).args[4] == "0"
 
 
 def test_a_stop_says_what_follows():
@@ -291,7 +344,7 @@ def test_who_asked_for_a_stop_is_kept_beside_the_reason():
     assert wish_of(b"raise 250 ann@web-3:4711 why not").reason.by == "ann@web-3:4711"
     assert wish_of(b"- 0 - ").reason.by == ""
     assert wish_of(b"- 0 - ") == Wish()
-    assert sample("status").decode([b"running", None, None, b"why", b"ann", None]).stop.by == "ann"
+    assert sample("status").decode([b"running", None, None, b"why", b"ann", *NOBODY[:7]]).stop.by == "ann"
 
 
 def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():

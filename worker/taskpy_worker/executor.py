@@ -320,6 +320,7 @@ class Executor:
         attempt = ready.attempt
 
         def done(task: "asyncio.Task[Outcome]") -> None:
+            ready.inside.ended()
             self._settler.settle(attempt, eventloop.outcome_in(task))
             self.enforcer.returned(attempt)
             self.slots.leave(ready)
