@@ -227,7 +227,7 @@ class Mail:
 
 
 #: What `status` reads of a task.
-STATUS_FIELDS = ("st", "res", "exc", "stop", "by", "pr", "tok", "pz", "pd", "pn", "pq", "pa")
+STATUS_FIELDS = ("st", "res", "exc", "stop", "by", "pr", "tok", "pz", "pd", "pn", "pq", "pi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,14 +258,14 @@ class Standing:
         stop = None if reason is None else StopReason(text(reason), text(by or b""))
         if state.done or not any(desk):
             return cls(state, data, stop, progress)
-        pause, parked, number, question, answer = desk
+        pause, parked, number, question, answered = desk
         pausing = pause is not None and stop is None  # a stop wakes it
         return cls(
             state,
             data,
             stop,
             progress,
-            question=question if answer is None else None,
+            question=question if answered is None else None,
             number=_count(number or 0),
             pausing=pausing,
             paused=pausing and parked == token and state is State.RUNNING,  # who takes over has not come so far

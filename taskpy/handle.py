@@ -7,12 +7,13 @@ from typing import Any, Self, TypeVar, overload
 
 from taskpy import errors, flow
 from taskpy.contract import Contract, recv_order
-from taskpy.line import Line, LocalLine, Reported, Status
+from taskpy.line import Line, LocalLine
 from taskpy.outside import OutsideFlows, result_of
 from taskpy.question import Asked
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import GRACE_SECONDS, MISSING, Flag, Follows, Outcome, State, StopReason, Verdict
+from taskpy.status import Reported, Status
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -180,7 +181,7 @@ class Handle(Contract[R]):
     @property
     def flags(self) -> frozenset[Flag]:
         """What is to be said of the task beside its state: `Flag.WAITING`, `Flag.PAUSED`, …"""
-        return self._look().flags
+        return self._drive(self._flows.line.look_closely()).flags
 
     # -- what it reports ------------------------------------------------------------------------
 
@@ -249,6 +250,10 @@ class Handle(Contract[R]):
 
     def _look(self) -> Status:
         return self._drive(self._flows.look())
+
+    def _attended(self, known: Status | None) -> Status:
+        """How it stands once it has ended, or asks or stands still otherwise than was known; for who follows it."""
+        return self._drive(self._flows.attended(known))
 
 
 class Stream(Iterator[Any]):

@@ -5,10 +5,9 @@
 """
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from taskpy import codec, errors, flow, ladder, spec
@@ -16,75 +15,11 @@ from taskpy.counter import Counter
 from taskpy.identity import who
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
-from taskpy.question import Asked, Question, Reply
-from taskpy.reported import LogLine, Progress
+from taskpy.question import Question, Reply
 from taskpy.reports import Reports
-from taskpy.spec import GRACE_SECONDS, Flag, Outcome, State, StopReason, Verdict, Wish
+from taskpy.spec import GRACE_SECONDS, Outcome, State, StopReason, Verdict, Wish
+from taskpy.status import Mail, Reported, Status
 from taskpy.taken import Taken
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed.
-
-    `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
-    `note` says how it was stopped, where that was not plain.
-    `progress` is what it reported last; `question` what it asks, and waits for the answer; `pausing`: it was asked to stand
-    still, `paused`: it does.
-    """
-
-    state: State
-    value: Any = None
-    error: Exception | None = None
-    unreadable: errors.WireError | None = None
-    stop: StopReason | None = None
-    note: str = ""
-    progress: Progress | None = None
-    question: Asked | None = None
-    pausing: bool = False
-    paused: bool = False
-
-    @property
-    def flags(self) -> frozenset[Flag]:
-        """What is to be said of it beside its state, as far as it is known here."""
-        if self.state.done:
-            return frozenset()
-        said = {
-            Flag.STOPPING: self.stop is not None,
-            Flag.WAITING: self.question is not None,
-            Flag.PAUSING: self.pausing and not self.paused,
-            Flag.PAUSED: self.paused,
-        }
-        return frozenset(flag for flag, holds in said.items() if holds)
-
-    def result(self) -> Any:
-        """The value; raises a `WireError` where it cannot be read."""
-        if self.unreadable is not None:
-            raise self.unreadable
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """What a reader of the outbox finds: messages, the first at the absolute index `first`, and the task's state.
-
-    `sent` counts all that there have ever been. The messages are as they came: `Line.opened` reads one.
-    """
-
-    state: State
-    first: int
-    messages: list[Any]
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What a reader of the log finds: lines, the absolute place behind them, and how the task stands."""
-
-    state: State
-    progress: Progress | None
-    next: int
-    lines: list[LogLine]
 
 
 class Full:
@@ -109,6 +44,9 @@ class Line(Protocol):
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same, with what stands elsewhere: whether it is delayed."""
 
     @property
     def fresh(self) -> bool:
@@ -200,6 +138,10 @@ class LocalLine(ABC):
         pausing = counter.pausing and status.stop is None  # a stop wakes it
         return flow.just(replace(status, question=counter.question, pausing=pausing, paused=pausing and counter.paused))
 
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same: a local task is never delayed."""
+        return self.look()
+
     @property
     def fresh(self) -> bool:
         """No: to look costs nothing here."""
@@ -243,17 +185,8 @@ class LocalLine(ABC):
         """Stop the task after so many seconds, and see to its end."""
         if seconds is not None:
             wish = Wish(StopReason(f"time limit of {seconds:g} s", who()), "kill", GRACE_SECONDS)
-            self._limit_in(seconds, time.monotonic() + seconds, wish)
-
-    def _limit_in(self, seconds: float, end: float, wish: Wish) -> None:
-        def reached() -> None:
-            left = end + self.counter.standstill.seconds - time.monotonic()  # a pause does not count
-            if left > 0:
-                self._limit_in(max(left, ladder.PAUSED_SECONDS), end, wish)
-            else:
-                self.wish(wish)
-
-        ladder.local.at(time.monotonic() + seconds, self, reached)
+            stood = self.counter.standstill
+            ladder.local.limit(seconds, self, lambda: self.wish(wish), stood=lambda: stood.seconds)
 
     def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox."""

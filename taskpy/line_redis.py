@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from taskpy import codec, errors, flow, ops, pages, spec
@@ -12,12 +13,13 @@ from taskpy.counter_redis import RedisCounter
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full, Mail, Reported, Status
+from taskpy.line import FULL, Full
 from taskpy.listed import Event, Worker
 from taskpy.nudge import Nudge
 from taskpy.question import Reply
 from taskpy.senders import Senders
 from taskpy.spec import State, StopReason, TaskSpec, Wish
+from taskpy.status import Mail, Reported, Status
 from taskpy.unpacked import lines_of, progress_of, status_of
 
 logger = logging.getLogger("taskpy.remote")
@@ -87,6 +89,14 @@ class RedisLine:
         if status.state.done:
             self._final = status
         return status
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same, with what stands elsewhere: whether it is delayed."""
+        status = yield from self.look()
+        if status.state is not State.QUEUED:
+            return status
+        due: float | None = yield pages.due_at(self._keys, id=self.id)
+        return replace(status, delayed=due is not None)
 
     @property
     def fresh(self) -> bool:

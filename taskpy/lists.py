@@ -14,9 +14,10 @@ from taskpy.keys import Keys
 from taskpy.line_redis import not_found
 from taskpy.listed import Event, Outline, Snapshot
 from taskpy.ops import Op
+from taskpy.question import Asked
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
-from taskpy.unpacked import exception_of, lines_of, progress_of
+from taskpy.unpacked import asked_of, exception_of, lines_of, progress_of
 
 #: How many tasks a page of a list has.
 PAGE = 50
@@ -71,7 +72,8 @@ class DeadPage(list[DeadLetter]):
 class About:
     """All that is known of one task: where it stands, and what was not plain in its life, oldest first.
 
-    `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `progress` is what it reported last,
+    `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `question` is what it asks, and waits
+    for; `progress` is what it reported last,
     `log` the last lines of its log. `checkpoint` is how many bytes the state of its last checkpoint has, packed; None
     without one. A checkpoint goes with the end, unless the task failed.
     """
@@ -82,6 +84,7 @@ class About:
     progress: Progress | None
     log: list[LogLine]
     checkpoint: int | None = None
+    question: Asked | None = None
 
 
 def state_of(state: State | str | None) -> State | None:
@@ -111,7 +114,8 @@ def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]
         raise not_found(keys, id, server())
     log = lines_of(reported.lines)
     progress = progress_of(task.progress)
-    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None)
+    question = asked_of(task.question, task.number)
+    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None, question)
 
 
 # -- tasks --------------------------------------------------------------------------------------

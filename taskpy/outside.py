@@ -9,11 +9,12 @@ from typing import Any
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
 from taskpy.identity import who
-from taskpy.line import FULL, Full, Line, Reported, Status
+from taskpy.line import FULL, Full, Line
 from taskpy.nudge import Nudge
 from taskpy.question import Reply
 from taskpy.reader import Place, Reader
 from taskpy.spec import QUESTION_LIMIT, Follows, State, StopReason, Wish
+from taskpy.status import Reported, Status
 
 
 class OutsideFlows:
@@ -142,6 +143,16 @@ class OutsideFlows:
         """Let the task go on."""
         yield from self.line.pause(False)
 
+    def attended(self, known: Status | None) -> flow.Flow[Status]:
+        """How the task stands once it has ended, or asks something else or stands still otherwise than was `known`."""
+        nudge = yield from self.line.watch()
+        while True:
+            seen = nudge.count
+            status = yield from self.line.look()
+            if known is None or status.state.done or _attention(status) != _attention(known):
+                return status
+            yield from flow.pause(self.line, nudge, seen, Deadline(None))
+
     def reported(self, last: Reported | None, follow: bool) -> flow.Flow[Reported | None]:
         """The page of the log behind the `last` one, or the first; with `follow` waits for a line or another progress.
 
@@ -179,6 +190,11 @@ class OutsideFlows:
             if reached(status.state) or deadline.over:
                 return status
             yield from flow.pause(self.line, nudge, seen, deadline)
+
+
+def _attention(status: Status) -> tuple[int | None, bool, bool]:
+    asked = status.question
+    return (None if asked is None else asked.number), status.pausing, status.paused
 
 
 def result_of(status: Status, timeout: float | None) -> Any:

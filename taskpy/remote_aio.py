@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from taskpy import codec, errors, flow, pages
 from taskpy.contract import Contract
-from taskpy.line import Reported, Status
 from taskpy.line_redis import RedisLine
 from taskpy.listed import Snapshot
 from taskpy.outside import OutsideFlows, result_of
@@ -15,6 +14,7 @@ from taskpy.question import Asked
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import GRACE_SECONDS, Flag, Follows, State, StopReason, TaskSpec
+from taskpy.status import Reported, Status
 
 if TYPE_CHECKING:
     from taskpy.client_aio import Client
@@ -164,7 +164,7 @@ class RemoteTask(Generic[R]):
 
     async def refresh(self) -> Self:
         """Ask Redis where the task stands; the properties then say so."""
-        self._status = await self._drive(self._flows.look())
+        self._status = await self._drive(self.line.look_closely())
         return self
 
     async def snapshot(self) -> Snapshot:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from taskpy import codec, errors
 from taskpy.answers import Standing
-from taskpy.line import Status
 from taskpy.question import Asked, shown_asked
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
+from taskpy.status import Status
 
 
 def status_of(standing: Standing) -> Status:
@@ -24,7 +24,7 @@ def status_of(standing: Standing) -> Status:
             return Status(state, error=exception_of(data), stop=stop, progress=progress)
         case State.STOPPED:
             return Status(state, stop=stop, note=data.decode(errors="replace"), progress=progress)
-    question, pausing, paused = question_of(standing), standing.pausing, standing.paused
+    question, pausing, paused = asked_of(standing.question, standing.number), standing.pausing, standing.paused
     return Status(state, stop=stop, progress=progress, question=question, pausing=pausing, paused=paused)
 
 
@@ -38,11 +38,11 @@ def progress_of(data: bytes | None) -> Progress | None:
         return None
 
 
-def question_of(standing: Standing) -> Asked | None:
+def asked_of(packed: bytes | None, number: int) -> Asked | None:
     """What a task asks and has no answer to; where it cannot be read here, words that say so."""
-    if standing.question is None:
+    if packed is None:
         return None
-    return Asked(standing.number, shown_asked(standing.question))
+    return Asked(number, shown_asked(packed))
 
 
 def lines_of(packed: Iterable[bytes]) -> list[LogLine]:

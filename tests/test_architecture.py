@@ -28,7 +28,7 @@ FLOORS = (
     """,
     # 3: the library: what users hold, and what their functions receive.
     """
-    reports logs interrupt ladder call reference life eventloop contract desk mailbox attention inside inside_aio counter line reader outside
+    reports logs interrupt ladder call reference life eventloop contract desk mailbox attention inside inside_aio counter status line reader outside
     handle
     definition thread process process_child
     space unpacked desk_redis mailbox_redis counter_redis line_redis remote lists upkeep client remote_aio client_aio aio

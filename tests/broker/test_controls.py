@@ -8,6 +8,7 @@ from taskpy.spec import State
 from tests.broker import test_attempts as attempts
 from tests.broker import test_checkpoints as checkpoints
 from tests.broker import test_messages as messages
+from tests.broker import test_pausing as pauses
 from tests.broker import test_questions as questions
 from tests.broker import test_queues as queues
 from tests.broker import test_receipts as receipts
@@ -377,6 +378,48 @@ CONTROLS = {
         "if state ~= 'running' or current ~= token then return 0 end",
         "if not state then return 0 end",
         lambda rig: questions.test_answers_are_fenced(rig, "started again"),
+    ),
+    "no fence for a park": (
+        "park",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        pauses.test_a_park_is_fenced,
+    ),
+    "a late park counts": (
+        "park",
+        "or orders ~= known then",
+        "then",
+        pauses.test_a_late_copy_of_a_park_does_not_count_for_another_pause,
+    ),
+    "who was not asked stands still": (
+        "park",
+        "if not since or orders",
+        "if orders",
+        pauses.test_who_was_not_asked_does_not_stand_still,
+    ),
+    "a late pause counts": (
+        "pause_task",
+        "if last and not since then",
+        "if not since then",
+        lambda rig: pauses.test_a_late_copy_of_a_pause_changes_nothing(rig, effect=True),
+    ),
+    "a pause that changes nothing is not remembered": (
+        "pause_task",
+        "if last then redis.call('HSET', task, 'pl', last) end",
+        "if last and not since then redis.call('HSET', task, 'pl', last) end",
+        lambda rig: pauses.test_a_late_copy_of_a_pause_changes_nothing(rig, effect=False),
+    ),
+    "the second pause counts": (
+        "pause_task",
+        "if last and not since then",
+        "if last then",
+        pauses.test_asked_again_it_is_asked_once,
+    ),
+    "a late resume counts": (
+        "resume_task",
+        "last = remembered(last, name)",
+        "last = name",
+        lambda rig: pauses.test_a_late_copy_of_a_resume_changes_nothing(rig, effect=True),
     ),
     "an answer that has come is withdrawn": (
         "withdraw",

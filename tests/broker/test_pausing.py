@@ -129,8 +129,10 @@ def test_requested_and_paused_are_two_things(rig):
 
 def test_who_was_not_asked_does_not_stand_still(rig):
     token = rig.running()
-
     assert rig.twice("park", token=token, orders=0) == ("ordered", "ordered")
+    rig.ask(sender="s", number=1, question=b"q")
+
+    assert rig.twice("park", token=token, orders=1) == ("ordered", "ordered")
     assert flags(rig) == (False, False)
 
 

@@ -108,3 +108,9 @@ def ends_soon(t):
         except Empty:
             continue
     return "stopped"
+
+
+@task
+def fails_when_told(t):
+    t.send("begun")
+    raise ValueError(t.recv())

@@ -106,6 +106,12 @@ async def ends_soon(t):
 
 
 @task
+async def fails_when_told(t):
+    await t.send("begun")
+    raise ValueError(await t.recv())
+
+
+@task
 async def several(t, paths):
     """Several coroutines of one task; a question is answered by one that takes its time."""
 

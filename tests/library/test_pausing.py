@@ -193,10 +193,11 @@ def test_a_pause_does_not_count_for_the_time_limit(place):
 
 @remote
 def test_a_task_that_waits_is_paused_at_its_first_safe_point(place):
-    handle = place.options(delay=0.3).started(tasks.echoes)
+    handle = place.options(delay=0.5).started(tasks.echoes)
+    assert handle.flags == {Flag.DELAYED}
     assert handle.pause() is False
+    assert handle.flags == {Flag.DELAYED, Flag.PAUSING}
 
-    assert handle.flags >= {Flag.PAUSING}
     assert handle.pause(join=True, timeout=SOON) is True
     assert handle.state == "running"
     with pytest.raises(errors.Empty):  # to send is a safe point, too

@@ -70,6 +70,13 @@ RULES = {
     "an answer is for any question": "pose answer",
     "an answer is not known again": "pose answer the_last_call_again",
     "no fence for a withdrawal": "pose withdraw a_worker_is_gone",
+    "no fence for a park": "pause_task park a_worker_is_gone",
+    "a late park counts": "pause_task resume_task park a_late_copy",
+    "who was not asked stands still": "ask pose answer park",
+    "a late pause counts": "pause_task resume_task a_late_copy",
+    "a pause that changes nothing is not remembered": "pause_task",
+    "the second pause counts": "pause_task",
+    "a late resume counts": "pause_task resume_task a_late_copy",
     "an answer that has come is withdrawn": "pose answer withdraw",
     "a late withdrawal counts": "pose withdraw a_late_copy",
     "a checkpoint takes any answer out": "pose answer mark",
@@ -78,8 +85,13 @@ RULES = {
 
 def machine_for(control: str) -> type[ProtocolMachine]:
     """The machine with the rules for this control alone."""
+    return machine_of(RULES[control])
+
+
+def machine_of(words: str) -> type[ProtocolMachine]:
+    """The machine with these rules alone."""
     rules = {name for name in dir(ProtocolMachine) if hasattr(getattr(ProtocolMachine, name), RULE_MARKER)}
-    kept = {*RULES[control].split()}
+    kept = {*words.split()}
     assert kept <= rules, f"{kept - rules} are no rules"
     return type("ProtocolMachine", (ProtocolMachine,), {name: _called(name) for name in rules - kept})
 

@@ -41,6 +41,7 @@ SAMPLE = {
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
     "restarts": 2, "question": 4, "taken": Taken(12, [15, 16, 20]), "answer": b"answer", "answers": [(1, b"yes")],
+    "orders": 2,
 }  # fmt: skip
 
 

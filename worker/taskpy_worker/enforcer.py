@@ -6,10 +6,11 @@ Also stops tasks at their time limit. What is to follow, and when, is in `taskpy
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from taskpy import call, errors, ops
-from taskpy.ladder import PAUSED_SECONDS, Ladder
+from taskpy.ladder import Ladder
 from taskpy.space import Space
 from taskpy.spec import GRACE_SECONDS, Outcome, Verdict, Wish
 from taskpy_worker.attempt import Attempt
@@ -31,7 +32,6 @@ class _Climbed:
     def __init__(self, enforcer: "Enforcer", attempt: Attempt) -> None:
         self._enforcer = enforcer
         self.attempt = attempt
-        self.began = time.monotonic()
         self.over = False
 
     def strike(self) -> None:
@@ -72,7 +72,8 @@ class Enforcer:
         self._climbed[_key(attempt.id, attempt.token)] = climbed = _Climbed(self, attempt)
         if attempt.options.time_limit is not None:
             limit = attempt.options.time_limit
-            self._limit(climbed, limit, limit)
+            stop = partial(self._later, lambda: self._stop_in_time(climbed, limit))
+            self.ladder.limit(limit, climbed, stop, stood=lambda: attempt.mailbox.stood if attempt.mailbox else 0.0)
 
     def hear(self, attempt: Attempt, wish: Wish) -> None:
         """Plan what a wish to stop says is to follow."""
@@ -105,19 +106,10 @@ class Enforcer:
         """Note that a function has come to its end after all."""
         self._abandoned.discard(_key(attempt.id, attempt.token))
 
-    def _limit(self, climbed: _Climbed, limit: float, seconds: float) -> None:
-        moment = time.monotonic() + seconds
-        self.ladder.at(moment, climbed, lambda: self._later(lambda: self._stop_in_time(climbed, limit)))
-
     def _stop_in_time(self, climbed: _Climbed, limit: float) -> None:
         attempt = climbed.attempt
         if attempt.mailbox is not None and attempt.mailbox.lost:
             return  # another worker has begun the task anew, with the whole of its time
-        stood = 0.0 if attempt.mailbox is None else attempt.mailbox.stood
-        left = climbed.began + limit + stood - time.monotonic()  # a pause does not count
-        if left > 0:
-            self._limit(climbed, limit, max(left, PAUSED_SECONDS))
-            return
         # Through Redis, as any other stop: it holds though this worker dies now.
         stop = ops.stop(
             self._space.keys,
@@ -131,7 +123,8 @@ class Enforcer:
         try:
             self._space.broker.run(stop)
         except errors.Unreachable:
-            self._limit(climbed, limit, RETRY_SECONDS)
+            again = time.monotonic() + RETRY_SECONDS
+            self.ladder.at(again, climbed, lambda: self._later(lambda: self._stop_in_time(climbed, limit)))
 
 
 def _key(id: str, token: str) -> str:
