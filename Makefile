@@ -33,7 +33,7 @@ EXAMPLES := 1000
 SECONDS := 60
 TARGETS :=
 
-.PHONY: help demo test model fuzz chaos oldest bench bench-quick check docs clean
+.PHONY: help demo test model fuzz chaos oldest bench bench-quick check docs states clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ check: $(INSTALLED) ## check style, format and types
 docs: $(DOCS_INSTALLED) ## build the documentation as a site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "see site/index.html"
+
+states: $(INSTALLED) ## write docs/states.md and its picture anew from the table in taskpy/spec.py
+	@$(BIN)/python docs/states.py
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv build dist site .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from taskpy.controllers import redis_pubsub as redis_pubsub
     from taskpy.controllers import wait_until_done as wait_until_done
     from taskpy.definition import task as task
+    from taskpy.errors import AlreadyAnswered as AlreadyAnswered
+    from taskpy.errors import AnswerFailed as AnswerFailed
     from taskpy.errors import BadArguments as BadArguments
     from taskpy.errors import BadName as BadName
     from taskpy.errors import Busy as Busy
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from taskpy.errors import KeyTaken as KeyTaken
     from taskpy.errors import LeaseLost as LeaseLost
     from taskpy.errors import MessagesMissed as MessagesMissed
+    from taskpy.errors import NoAnswer as NoAnswer
+    from taskpy.errors import NotAsked as NotAsked
     from taskpy.errors import NotSendable as NotSendable
     from taskpy.errors import NotStarted as NotStarted
     from taskpy.errors import Released as Released
@@ -45,13 +49,16 @@ if TYPE_CHECKING:
     from taskpy.errors import TaskTimeout as TaskTimeout
     from taskpy.errors import TooLarge as TooLarge
     from taskpy.errors import UnknownTask as UnknownTask
+    from taskpy.errors import UnknownTopic as UnknownTopic
     from taskpy.errors import Unreachable as Unreachable
     from taskpy.errors import WorkerLost as WorkerLost
     from taskpy.process import ProcessTask as ProcessTask
+    from taskpy.question import Asked as Asked
     from taskpy.remote import RemoteTask as RemoteTask
     from taskpy.reported import LogLine as LogLine
     from taskpy.reported import Progress as Progress
     from taskpy.retry import Backoff as Backoff
+    from taskpy.spec import Flag as Flag
     from taskpy.spec import State as State
     from taskpy.spec import StopReason as StopReason
     from taskpy.thread import Task as Task
@@ -69,7 +76,9 @@ _HOMES = {
     "Client": "client",
     "default_client": "client",
     "set_default_client": "client",
+    "Flag": "spec",
     "State": "spec",
+    "Asked": "question",
     "StopReason": "spec",
     "Progress": "reported",
     "LogLine": "reported",
@@ -88,6 +97,8 @@ _HOMES = {
     "register_type": "codec",
     "register_exception": "codec",
     # exceptions
+    "AlreadyAnswered": "errors",
+    "AnswerFailed": "errors",
     "BadArguments": "errors",
     "BadName": "errors",
     "Busy": "errors",
@@ -98,6 +109,8 @@ _HOMES = {
     "KeyTaken": "errors",
     "LeaseLost": "errors",
     "MessagesMissed": "errors",
+    "NoAnswer": "errors",
+    "NotAsked": "errors",
     "NotSendable": "errors",
     "NotStarted": "errors",
     "Released": "errors",
@@ -113,6 +126,7 @@ _HOMES = {
     "TaskTimeout": "errors",
     "TooLarge": "errors",
     "UnknownTask": "errors",
+    "UnknownTopic": "errors",
     "Unreachable": "errors",
     "WorkerLost": "errors",
 }

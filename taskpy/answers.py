@@ -37,7 +37,7 @@ def _count(data: bytes | int) -> int:
     return number
 
 
-def pairs(flat: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+def pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:
     """The pairs of a flat reply, such as that of a script that returns HGETALL."""
     return list(zip(flat[::2], flat[1::2], strict=True))
 
@@ -88,7 +88,7 @@ class Started:
 
     `received` and `sent` count all messages there have ever been, `acknowledged` are those of the inbox that are done with
     (see `Taken`), acknowledged in so many steps. `checkpoint` is the state of the last one, packed. `children` are all that
-    earlier attempts have spawned.
+    earlier attempts have spawned, `orders` counts what it was ever to attend to: see `Orders`.
     """
 
     id: str
@@ -106,6 +106,7 @@ class Started:
     wish: Wish | None
     checkpoint: bytes | None
     children: int = 0
+    orders: int = 0
 
     @classmethod
     def of(cls, id: str, token: str, row: Any) -> Self | None:
@@ -120,7 +121,7 @@ class Started:
             if len(story) == 1:  # it has none yet, but for the number of its attempt
                 return cls(id, token, text(queue), spec, _count(story[0]), 0, 0, 0, "0 ", 0, 0, 0, None, None)
             acknowledged, checkpoint, wish, *counts = story
-            attempt, retries, unknowns, lost, acknowledgements, received, sent, children = map(_count, counts)
+            attempt, retries, unknowns, lost, acknowledgements, received, sent, children, orders = map(_count, counts)
             heard = wish_of(wish)
             Taken.load(text(acknowledged))
         except (errors.Malformed, TypeError, ValueError):
@@ -141,22 +142,25 @@ class Started:
             wish=heard,
             checkpoint=checkpoint or None,
             children=children,
+            orders=orders,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a worker must know of a task it runs. `received` counts all messages ever sent to it."""
+    """What a worker must know of a task it runs. `received` counts all messages ever sent to it, `orders` all `Orders`."""
 
     lost: bool = False
     received: int = 0
     wish: Wish | None = None
+    orders: int = 0
 
     @classmethod
     def of(cls, fate: Any) -> Self:
-        """Read one answer of `heartbeat`: -1 lost, a count of messages, or one with a wish to stop."""
+        """Read one answer of `heartbeat`: -1 lost, a count of messages, or this with a wish to stop and orders."""
         if isinstance(fate, list):
-            return cls(received=fate[0], wish=wish_of(fate[1]))
+            received, wish, orders = fate
+            return cls(received=received, wish=wish_of(wish), orders=_count(orders))
         return cls(lost=True) if fate < 0 else cls(received=fate)
 
 
@@ -259,28 +263,50 @@ class Mail:
         return cls(State(text(state)), sent, first, list(messages))
 
 
+#: What `status` reads of a task.
+STATUS_FIELDS = ("st", "res", "exc", "stop", "by", "pr", "tok", "pz", "pd", "pn", "pq", "pi")
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a task stands, why it was asked to stop, and how far it has come, packed.
 
-    `data` is its result when it succeeded, its exception when it failed, how it was stopped when it was.
+    `question` is what it asks and has no answer to, packed, and `number` counts what it has ever asked. `pausing`: it was
+    asked to stand still, `paused`: it does. `data` is its result when it succeeded, its exception when it failed, how it was stopped when it was.
     """
 
     state: State
     data: bytes | None
     stop: StopReason | None = None
     progress: bytes | None = None
+    question: bytes | None = None
+    number: int = 0
+    pausing: bool = False
+    paused: bool = False
 
     @classmethod
     def of(cls, row: Any) -> Self | None:
         """Read the reply of `status`; None: no such task."""
-        if row[0] is None:
+        said, result, exception, reason, by, progress, token, *desk = row
+        if said is None:
             return None
-        state = State(text(row[0]))
-        data = row[1] if state is State.SUCCEEDED else row[2] if state.done else None
-        reason, by = row[3:5]
+        state = State(text(said))
+        data = result if state is State.SUCCEEDED else exception if state.done else None
         stop = None if reason is None else StopReason(text(reason), text(by or b""))
-        return cls(state, data, stop, row[5])
+        if state.done or not any(desk):
+            return cls(state, data, stop, progress)
+        pause, parked, number, question, answered = desk
+        pausing = pause is not None and stop is None  # a stop wakes it
+        return cls(
+            state,
+            data,
+            stop,
+            progress,
+            question=question if answered is None else None,
+            number=_count(number or 0),
+            pausing=pausing,
+            paused=pausing and parked == token and state is State.RUNNING,  # who takes over has not come so far
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,3 +386,78 @@ class Reported:
             return cls(None, None, index, [])
         state, progress, behind, lines = reply
         return cls(State(text(state)), progress or None, behind, [line for line in lines if line is not None])
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a running attempt is to attend to, apart from mail and a stop. `count` is how many orders there ever were.
+
+    `pause`: it was asked to pause. `answered` is the number of its own question that was answered (0: none), `answer` that
+    answer. `questions` were put to it, each under its number.
+    """
+
+    count: int
+    pause: bool
+    answered: int
+    answer: bytes
+    questions: list[tuple[int, bytes]]
+
+    @classmethod
+    def of(cls, reply: Any) -> Self | None:
+        """Read the reply of `orders`; None: fenced."""
+        if reply == 0:
+            return None
+        count, pause, answered, answer, *flat = reply
+        questions = [(int(number), bytes(body)) for number, body in pairs(flat)]
+        return cls(_count(count), bool(pause), _count(answered), answer, questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Where a task stands, and what it has answered to a question, packed; None: nothing yet.
+
+    `gone`: there is neither an answer nor the question, so that there will be none.
+    """
+
+    state: State
+    answer: bytes | None
+    gone: bool
+
+    @classmethod
+    def of(cls, row: Any, number: int) -> Self | None:
+        """Read the reply of `response`; None: no such task."""
+        state, answer, waiting = row
+        if state is None:
+            return None
+        return cls(State(text(state)), answer, answer is None and str(number) not in text(waiting or b"").split())
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A question of a task, under its number in the life of the task, with the answer where it has one."""
+
+    number: int
+    answer: bytes | None
+
+    @classmethod
+    def of(cls, reply: Any) -> Self | None:
+        """Read the reply of `pose`; None: fenced."""
+        if reply == 0:
+            return None
+        number, *answer = reply
+        return cls(_count(number), answer[0] if answer else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What came of a question that was withdrawn: fenced, or the answer that had come before, or neither."""
+
+    fenced: bool = False
+    answer: bytes | None = None
+
+    @classmethod
+    def of(cls, reply: Any) -> Self:
+        """Read the reply of `withdraw`."""
+        if isinstance(reply, list):
+            return cls(answer=reply[0])
+        return cls(fenced=reply == 0)

@@ -83,7 +83,7 @@ class Broker:
                 nudges = self.subscriber.watch_all(step.channels)
                 watched.extend(step.channels)
                 return nudges
-            return step.nudge.wait(step.seen, step.seconds)
+            return flow.wait_here(step)
 
         try:
             yield perform

@@ -104,7 +104,7 @@ class AsyncBroker:
         if isinstance(step, flow.WatchAll):
             watched.extend(step.channels)
             return await self.subscriber.watch_all(step.channels)
-        return await step.nudge.wait_async(step.seen, step.seconds)
+        return await flow.wait_here_async(step)
 
     async def _until_answered(self, send: Callable[[], Awaitable[Any]], decode: Callable[[Any], T]) -> T:
         if self._first is not None:

@@ -4,13 +4,14 @@ A name that belongs to the other side only raises `WrongSide` and says what to u
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from taskpy import errors
+from taskpy.question import Asked
 from taskpy.reported import LogLine
-from taskpy.spec import State, StopReason
+from taskpy.spec import Flag, State, StopReason
 
 R = TypeVar("R")
 
@@ -77,6 +78,10 @@ class Contract(ABC, Generic[R]):
     def exception(self) -> Exception | None:
         """What the function raised; None before the end, and when it succeeded or was stopped."""
 
+    @abstractmethod
+    def ask(self, question: Any, data: Any = None, /, *, timeout: float | None = None) -> Any:
+        """Ask the other side, and wait for its answer."""
+
     def __eq__(self, other: object) -> bool:
         return self.id == other.id if isinstance(other, Contract) else NotImplemented
 
@@ -118,6 +123,28 @@ class Contract(ABC, Generic[R]):
         """The task that has spawned it."""
         self._only("outside")
 
+    def answer(self, value: Any, *, number: int | None = None) -> None:
+        """Answer what the task asks."""
+        self._only("outside")
+
+    def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+        """Ask the task to stand still."""
+        self._only("outside")
+
+    def resume(self) -> None:
+        """Let the task go on."""
+        self._only("outside")
+
+    @property
+    def question(self) -> Asked | None:
+        """What the task asks."""
+        self._only("outside")
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """What is to be said of the task beside its state."""
+        self._only("outside")
+
     def __enter__(self) -> Self:
         """Whoever leaves the block stops the task, and waits for its end."""
         self._only("outside")
@@ -145,6 +172,10 @@ class Contract(ABC, Generic[R]):
     @property
     def draining(self) -> bool:
         """Whether the worker is shutting down, so that the task should end or hand over soon."""
+        self._only("inside")
+
+    def answers(self, topic: str, handler: Callable[..., Any]) -> None:
+        """Have a function answer what is asked about this topic."""
         self._only("inside")
 
     def stopped(self) -> bool:

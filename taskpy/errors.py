@@ -24,6 +24,7 @@ TaskpyError(Exception)          what an `except TaskpyError` of yours should cat
 │   ├── AlreadyStarted          start, after start or stop
 │   ├── KeyTaken                another live task has the key; .id is its id
 │   ├── InboxFull               recv, when it would wait for ever, for nobody can send
+│   ├── NotAsked                answer() to a task that asks nothing (any more)
 │   └── Forked                  a local handle, used after fork
 ├── TaskNotFound                no task has this id (any more)                  (also LookupError)
 ├── TaskEnded                   the task has ended; .state says how
@@ -31,6 +32,10 @@ TaskpyError(Exception)          what an `except TaskpyError` of yours should cat
 ├── TaskTimeout                 get() waited long enough                        (also TimeoutError)
 ├── Empty                       no message in time                              (also queue.Empty)
 ├── Full                        no room in the inbox in time                    (also queue.Full)
+├── UnknownTopic                ask() about what the task has no answer to          (also LookupError)
+├── AnswerFailed                ask(), and the task's handler failed; see its __cause__
+├── NoAnswer                    ask() waited long enough                        (also TimeoutError)
+├── AlreadyAnswered             answer() came second; .by says whose was the first
 ├── MessagesMissed              the reader came too late; .count messages are gone
 ├── RemoteError                 a task's exception that is not rebuilt here
 ├── WorkerLost                  its worker was lost, too often to try again
@@ -180,6 +185,10 @@ class InboxFull(UsageError):
     """The inbox is full, and nobody can send: take from its other inboxes, or call t.checkpoint()."""
 
 
+class NotAsked(UsageError):
+    """The task asks nothing, or not this any more."""
+
+
 class Forked(UsageError):
     """This task lives in the process that made it; a handle of it does not survive a fork."""
 
@@ -216,6 +225,29 @@ class Empty(TaskpyError, queue.Empty):
 
 class Full(TaskpyError, queue.Full):
     """The task's inbox stayed full for the time given."""
+
+
+class UnknownTopic(TaskpyError, LookupError):
+    """The task has no answer to this; it registers one with t.answers(topic, function)."""
+
+
+class AnswerFailed(TaskpyError):
+    """The function with which the task answers has failed; the task goes on."""
+
+
+class NoAnswer(TaskpyError, TimeoutError):
+    """No answer came in the time given."""
+
+
+class AlreadyAnswered(TaskpyError):
+    """Somebody else has answered first."""
+
+    def __init__(self, by: str = "") -> None:
+        super().__init__(f"the question was answered before, by {by or 'somebody'}; the first answer counts")
+        self.by = by
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.by,))
 
 
 class MessagesMissed(TaskpyError):

@@ -52,7 +52,14 @@ class Wait:
     seconds: float | None = None
 
 
-Step = Op[Any] | Together | Watch | WatchAll | Wait
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call a function of the user's, in the thread of the task. Answered by what it returns, or by what that awaits."""
+
+    function: Callable[[], Any]
+
+
+Step = Op[Any] | Together | Watch | WatchAll | Wait | Call
 Flow = Generator[Step, Any, T]
 
 

@@ -8,11 +8,13 @@ from typing import Any, Self, TypeVar, cast, overload
 
 from taskpy import errors, flow
 from taskpy.contract import Contract, recv_order
-from taskpy.line import Line, LocalLine, Reported, Status
+from taskpy.line import Line, LocalLine
 from taskpy.outside import OutsideFlows, result_of
+from taskpy.question import Asked
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
-from taskpy.spec import GRACE_SECONDS, MISSING, Follows, Options, Outcome, State, StopReason, Verdict
+from taskpy.spec import GRACE_SECONDS, MISSING, Flag, Follows, Options, Outcome, State, StopReason, Verdict
+from taskpy.status import Reported, Status
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -156,6 +158,46 @@ class Handle(Contract[R]):
                 return
             yield message
 
+    # -- questions, and a pause -----------------------------------------------------------------
+
+    def ask(self, topic: Any, data: Any = None, /, *, timeout: float | None = None) -> Any:
+        """Ask the task, and wait for its answer, at most `timeout` seconds.
+
+        It is answered by the handler that the task has registered with `t.answers(topic, handler)`, in the task's own
+        thread, where it calls taskpy next. Raises `UnknownTopic` when there is no such handler, `AnswerFailed` when it
+        raised, `TaskEnded`, `NoAnswer` when the time is over, `Full` when 100 questions are open.
+        """
+        return self._drive(self._flows.ask(topic, data, timeout))
+
+    def answer(self, value: Any, *, number: int | None = None) -> None:
+        """Answer what the task asks: the question of this number, or the last one.
+
+        The first answer counts: raises `AlreadyAnswered` for another one, `NotAsked` when the task asks nothing (any
+        more), `TaskEnded`.
+        """
+        self._drive(self._flows.answer(value, number))
+
+    def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+        """Ask the task to stand still where it calls taskpy next, and with `join` wait until it does, or has ended.
+
+        Returns whether it stands still. It keeps its slot, and can be stopped, asked and sent to. Raises `TaskEnded`.
+        """
+        return self._drive(self._flows.pause(join, timeout))
+
+    def resume(self) -> None:
+        """Let a task that was asked to pause go on. Raises `TaskEnded`."""
+        self._drive(self._flows.resume())
+
+    @property
+    def question(self) -> Asked | None:
+        """What the task asks, and waits for; None when it asks nothing, or has the answer."""
+        return self._look().question
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """What is to be said of the task beside its state: `Flag.WAITING`, `Flag.PAUSED`, …"""
+        return self._drive(self._flows.line.look_closely()).flags
+
     # -- what it reports ------------------------------------------------------------------------
 
     @property
@@ -223,6 +265,10 @@ class Handle(Contract[R]):
 
     def _look(self) -> Status:
         return self._drive(self._flows.look())
+
+    def _attended(self, known: Status | None) -> Status:
+        """How it stands once it has ended, or asks or stands still otherwise than was known; for who follows it."""
+        return self._drive(self._flows.attended(known))
 
 
 class Stream(Iterator[Any]):

@@ -3,16 +3,17 @@
 The calls are flows over a `Mailbox`, so the thread's form here and the coroutine's form in `aio.py` share their logic.
 """
 
-import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar, overload
 
 from taskpy import errors, flow
+from taskpy.attention import Attention, Handler
 from taskpy.checkpoint import StateForm
 from taskpy.contract import Contract, recv_order
 from taskpy.deadline import Deadline
+from taskpy.interrupt import NoShield, Shield
 from taskpy.mailbox import Mailbox
 from taskpy.reports import Reports
 from taskpy.spawning import Spawner
@@ -51,6 +52,8 @@ class InsideFlows:
         self._run = run
         self._mailbox = mailbox
         self._restored: tuple[Any] | None = None
+        self.attention = Attention(mailbox, self.check)
+        self._asking = flow.Turn()
 
     def check(self) -> None:
         """The safe point: where a task that lost its lease, or is to be handed over, is unwound."""
@@ -58,6 +61,12 @@ class InsideFlows:
             raise errors.LeaseLost
         if self._mailbox.draining and self._mailbox.wish is None and self._may_leave():
             raise errors.Released
+
+    def attend(self) -> flow.Flow[None]:
+        """The whole of a safe point: what `check` does, then answer what was asked, and stand still while paused."""
+        self.check()
+        if self.attention.due:
+            yield from self.attention.pay()
 
     def _may_leave(self) -> bool:
         # A task with a checkpoint leaves where nothing that it has taken would come again.
@@ -69,7 +78,7 @@ class InsideFlows:
         deadline = Deadline(timeout if block else 0)
         while True:
             seen = self._mailbox.nudge.count
-            self.check()
+            yield from self.attend()
             # Read first: what was accepted before the stop is delivered before it.
             stopping = self._mailbox.wish is not None
             message = yield from self._mailbox.take(inbox)
@@ -85,12 +94,12 @@ class InsideFlows:
 
     def send(self, data: Any) -> flow.Flow[int]:
         """Append a message to the outbox."""
-        self.check()
+        yield from self.attend()
         return (yield from self._mailbox.post(data))
 
     def pour(self, data: Any) -> flow.Flow[None]:
         """Append a message to the outbox, soon."""
-        self.check()
+        yield from self.attend()
         yield from self._mailbox.pour(data)
 
     def flush(self) -> flow.Flow[None]:
@@ -108,7 +117,7 @@ class InsideFlows:
             )
         yield from self._mailbox.checkpoint(state, self._run.form.version, messages)
         self._restored = None
-        self.check()
+        yield from self.attend()
 
     def restore(self) -> Any:
         """What the last checkpoint stored, in the form that the task knows."""
@@ -122,7 +131,7 @@ class InsideFlows:
         deadline = Deadline(seconds)
         while True:
             seen = self._mailbox.nudge.count
-            self.check()
+            yield from self.attend()
             if self._mailbox.wish is not None:
                 return False
             if deadline.over:
@@ -136,6 +145,44 @@ class InsideFlows:
             raise errors.UsageError("this task cannot spawn others here; submit them, then they are nobody's children")
         return (yield from self._run.spawner.spawn(func, args, kwargs))
 
+    def ask(self, question: Any, data: Any, timeout: float | None, standing: list[int]) -> flow.Flow[Any]:
+        """Ask whoever is there, and wait for the answer; `Stopped` or `NoAnswer` when none is to come, or none in time.
+
+        `standing` holds the number of the question as long as somebody may answer it.
+        """
+        if data is not None:
+            raise errors.BadArguments("a task asks one thing: what comes with the question belongs into it")
+        if self.attention.nested:
+            raise errors.UsageError("a function that answers a question cannot ask: the task waits for it")
+        deadline = Deadline(timeout)
+        yield from self._asking.take()  # one question at a time: another coroutine's waits here
+        try:
+            self.check()
+            desk = self._mailbox.desk
+            number = yield from desk.pose(question)
+            standing.append(number)
+            while True:
+                seen = self._mailbox.nudge.count
+                yield from self.attend()
+                yield from self.attention.look()
+                stopping = self._mailbox.wish is not None
+                answer = desk.answer(number)
+                if answer is None and (stopping or deadline.over):
+                    answer = yield from desk.withdraw(number)
+                    if answer is None:
+                        standing.clear()
+                        raise errors.Stopped if stopping and timeout is None else errors.NoAnswer
+                if answer is not None:
+                    standing.clear()
+                    return answer.data
+                yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
+        finally:
+            self._asking.give()
+
+    def withdraw(self, number: int) -> flow.Flow[None]:
+        """Let a question be that nobody waits for any more."""
+        yield from self._mailbox.desk.withdraw(number)
+
     def stop(self, reason: str | None) -> flow.Flow[State]:
         """Ask this very task to stop; it goes on until it looks."""
         yield from self._mailbox.ask_stop(reason)
@@ -144,6 +191,8 @@ class InsideFlows:
 
 class InsideView:
     """What thread and coroutine know of their own task without asking anyone."""
+
+    _awaits = False  # whether it is the task of a coroutine function
 
     def __init__(self, run: Run, mailbox: Mailbox) -> None:
         self.id = run.id
@@ -229,10 +278,21 @@ class InsideView:
         """
         self._mailbox.reports.progress(done, total, note)
 
-    def stopped(self) -> bool:
-        """Whether the task was asked to stop. A safe point: see `release`."""
-        self._flows.check()
-        return self._mailbox.wish is not None
+    def answers(self, topic: str, handler: Handler) -> None:
+        """Have `handler` answer what `ask` asks about this topic: with what it returns, given the data that came along.
+
+        It is called in the task's own thread, within the next `stopped`, `recv`, `send`, `sleep`, `checkpoint` or `ask`: it needs
+        no lock. A handler that takes no argument is called without. Its error is the asker's; the task goes on. Raises
+        `BadName` for a topic that is no name, `BadArguments` for a handler that cannot be called with the data.
+        """
+        if not self._awaits and inspect.iscoroutinefunction(handler):
+            raise errors.BadArguments(
+                "only the task of an `async def` function can await a handler; this one is a plain one"
+            )
+        self._flows.attention.answers(topic, handler)
+
+    def ended(self) -> None:
+        """Note that the function has ended: what is done beside it for its task counts no more."""
 
     def release(self) -> NoReturn:
         """Give the task back to its queue, to be begun again by another worker; raises `Released` to get there.
@@ -253,15 +313,41 @@ class Inside(InsideView, Contract[Any]):
         mailbox: Mailbox,
         perform: Perform = flow.wait_here,
         *,
-        shield: AbstractContextManager[Any] | None = None,
+        shield: Shield | None = None,
     ) -> None:
         super().__init__(run, mailbox)
         self._perform = perform
-        self._shield = shield or contextlib.nullcontext()
+        self._shield: Shield | NoShield = shield or NoShield()
+        self._flows.attention.here = self._shield.here
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         with self._shield:  # a stop that is raised from outside must not break off what is said to Redis
-            return flow.drive(steps, self._perform)
+            return flow.drive(steps, self._step)
+
+    def _step(self, step: flow.Step) -> Any:
+        if isinstance(step, flow.Call):
+            with self._shield.lifted:
+                return step.function()
+        return self._perform(step)
+
+    def stopped(self) -> bool:
+        """Whether the task was asked to stop. A safe point: what was asked is answered here, and a paused task waits here.
+
+        See `release`, too.
+        """
+        self._flows.check()
+        if self._flows.attention.due:
+            self._drive(self._flows.attend())
+        return self._mailbox.wish is not None
+
+    def ask(self, question: Any, data: None = None, /, *, timeout: float | None = None) -> Any:
+        """Ask whoever is there: the task waits, visible to all with its question, until anybody calls `answer(value)`.
+
+        A question that an attempt before this one has asked goes on, with its answer where it has one. Raises `NoAnswer`
+        when none comes in `timeout` seconds. A stop ends the waiting: `Stopped` is raised, or `NoAnswer` where a timeout
+        was given.
+        """
+        return self._drive(self._flows.ask(question, data, timeout, []))
 
     @overload
     def recv(self, block: bool = True, timeout: float | None = None) -> Any: ...

@@ -34,9 +34,9 @@ class ThreadInterrupt:
         self._due = False  # struck before it began, or while shielded
 
     @property
-    def shield(self) -> "contextlib.AbstractContextManager[None]":
+    def shield(self) -> "Shield":
         """The context in which nothing is raised from outside."""
-        return _Shield(self)  # made anew: kept here, the two would hold each other, one more piece of garbage a task
+        return Shield(self)  # made anew: kept here, the two would hold each other, one more piece of garbage a task
 
     def strike(self) -> None:
         """Raise `Stopped` at the thread's next bytecode; a call into C must return first."""
@@ -46,6 +46,11 @@ class ThreadInterrupt:
             else:
                 thread, signal = ctypes.c_ulong(self._thread), ctypes.py_object(errors.Stopped)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, signal)
+
+    @property
+    def inside(self) -> bool:
+        """Whether this is the thread that runs the function, and it has not ended."""
+        return self._thread == threading.get_ident()
 
     def __enter__(self) -> None:
         with self._lock:
@@ -85,7 +90,7 @@ class ThreadInterrupt:
         return due
 
 
-class _Shield:
+class Shield:
     """The context in which nothing is raised from outside."""
 
     def __init__(self, interrupt: ThreadInterrupt) -> None:
@@ -97,6 +102,49 @@ class _Shield:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._interrupt.end_shield() and not isinstance(error, errors.TaskSignal):
             raise errors.Stopped
+
+    def here(self) -> bool:
+        """Whether this is the thread that it shields."""
+        return self._interrupt.inside
+
+    @property
+    def lifted(self) -> "_Lifted":
+        """Within the shield: the context in which something may be raised all the same, for the user's code in it."""
+        return _Lifted(self._interrupt)
+
+
+class _Lifted:
+    """A gap in a shield."""
+
+    def __init__(self, interrupt: ThreadInterrupt) -> None:
+        self._interrupt = interrupt
+
+    def __enter__(self) -> None:
+        if self._interrupt.end_shield():
+            self._interrupt.begin_shield()
+            raise errors.Stopped
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._interrupt.begin_shield()
+
+
+class NoShield:
+    """Where nothing is ever raised from outside."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    def here(self) -> bool:
+        """Yes: there is one thread."""
+        return True
+
+    @property
+    def lifted(self) -> "NoShield":
+        """The same."""
+        return self
 
 
 def _let_it_come() -> None:

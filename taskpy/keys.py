@@ -105,8 +105,13 @@ class Keys:
         `unk` times given back for an unknown name, `origin` the dead letter it was revived from, `heir` the task it was
         revived as. Of a stop that was asked for: `stop` the reason, `by` whom, `then` what follows at `until` (ms).
         Of messages: `in` / `ib` received / acknowledged, `ibx` those acknowledged beyond, `ck` in how many steps, `on`
-        sent; `s:<sender>` the last of a sender, its number there and among all; `asked` the last question which of them
-        the task has taken, `seen` the last answer. Of its last checkpoint: `cp` the state, `cb` workers lost by then.
+        sent; `s:<sender>` the last of a sender (of messages, or of questions), its number there and among all; `asked` the
+        last question which of them the task has taken, `seen` the last answer. Of questions put to it: `qn` how many
+        ever, `qo` / `qa` the numbers of those that wait / that are answered and not fetched, `q:<n>` / `a:<n>` one of
+        these, its answer. Of its own question: `pn` how many ever, `pq` the last one while it stands, `pb` token of the
+        attempt that asks it and its number there, `pa` the answer, `pi` the name of that answer, `pw` whose it is. Of a
+        pause: `pz` when (ms) and by whom it was asked to, `pd` token of the attempt that stands still, `pl` the names of
+        the last calls. `od` counts all that it was ever to attend to: questions, an answer, a pause. Of its last checkpoint: `cp` the state, `cb` workers lost by then.
         Of its family: `parent`, `cn` how many children it has ever spawned, `c:<n>` each of them, `kin` what becomes of
         them when it ends, `tree` the wish to stop all below it: from then on it spawns nothing; `fell` how often it was
         put into `felling`.
@@ -116,7 +121,8 @@ class Keys:
         too).
 
         Also a CHANNEL: `running`, `queued` (again), `out` (something in the outbox), `room` (again, in the inbox),
-        `seen` (an answer), `report` (progress, or lines), or the final state, followed by a blank and the value when
+        `seen` (which messages it has taken), `answered` (a question), `asks` (it asks, or asks no more, or has the
+        answer), `pausing`, `paused`, `resumed`, `report` (progress, or lines), or the final state, followed by a blank and the value when
         that is short.
         """
         return f"{self._prefix}:t:{id}"
@@ -150,8 +156,9 @@ class Keys:
         """STRING of what a worker says of itself, for people; then a gravestone `dead`. Both expire.
 
         Also a CHANNEL: `id received` when a task of this worker has mail, behind it ` mail` and the last message when that
-        is short, ` stop` and the wish when it is to stop, or ` seen` and the number of a question when somebody wants to know what it has taken;
-        `received` counts all messages ever sent to the task.
+        is short, ` stop` and the wish when it is to stop, ` order` and how many orders there ever were when there is
+        something to attend to (`orders` says what), or ` seen` and the number of a question when somebody wants to know
+        what it has taken; `received` counts all messages ever sent to the task.
         """
         return f"{self._prefix}:w:{wid}"
 

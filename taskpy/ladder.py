@@ -19,6 +19,8 @@ logger = logging.getLogger("taskpy.task")
 
 #: How long a task has after `Stopped` was raised in it before it is ended by force, in seconds.
 UNWIND_SECONDS = 1.0
+#: How soon the time limit of a task that stands still is looked at again, in seconds, at the least.
+PAUSED_SECONDS = 0.2
 
 
 class Rungs(Protocol):
@@ -72,6 +74,19 @@ class Ladder:
             heapq.heappush(self._due, (moment, next(self._order), task, action))
             self._entries[task] = self._entries.get(task, 0) + 1
         self.nudge.give()
+
+    def limit(self, seconds: float, task: Rungs, action: Callable[[], None], *, stood: Callable[[], float]) -> None:
+        """Do this after so many seconds; those in which the task stood still, as `stood` says, do not count."""
+        end = time.monotonic() + seconds
+
+        def reached() -> None:
+            left = end + stood() - time.monotonic()
+            if left > 0:
+                self.at(time.monotonic() + max(left, PAUSED_SECONDS), task, reached)
+            else:
+                action()
+
+        self.at(end, task, reached)
 
     def forget(self, task: Rungs) -> None:
         """Drop what is planned for a task that has ended."""

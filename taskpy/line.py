@@ -5,72 +5,26 @@
 """
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
-from taskpy import codec, errors, flow, ladder
+from taskpy import codec, errors, flow, ladder, spec
+from taskpy.counter import Counter
 from taskpy.family import Family
 from taskpy.identity import who
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
-from taskpy.reported import LogLine, Progress
+from taskpy.question import Question, Reply
 from taskpy.reports import Reports
 from taskpy.spec import GRACE_SECONDS, Outcome, State, StopReason, Verdict, Wish
+from taskpy.status import Mail, Reported, Status
 from taskpy.taken import Taken
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a task stands, and what came of it: a value when it succeeded, an exception when it failed.
-
-    `unreadable` says why this process cannot read the value, where it cannot. `stop`: it was asked to stop, why and by whom;
-    `note` says how it was stopped, where that was not plain.
-    `progress` is what it reported last.
-    """
-
-    state: State
-    value: Any = None
-    error: Exception | None = None
-    unreadable: errors.WireError | None = None
-    stop: StopReason | None = None
-    note: str = ""
-    progress: Progress | None = None
-
-    def result(self) -> Any:
-        """The value; raises a `WireError` where it cannot be read."""
-        if self.unreadable is not None:
-            raise self.unreadable
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """What a reader of the outbox finds: messages, the first at the absolute index `first`, and the task's state.
-
-    `sent` counts all that there have ever been. The messages are as they came: `Line.opened` reads one.
-    """
-
-    state: State
-    first: int
-    messages: list[Any]
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What a reader of the log finds: lines, the absolute place behind them, and how the task stands."""
-
-    state: State
-    progress: Progress | None
-    next: int
-    lines: list[LogLine]
-
-
 class Full:
-    """The answer of a line whose task has no room for another message."""
+    """The answer of a line whose task has no room for another message, or another question."""
 
 
 FULL = Full()
@@ -91,6 +45,9 @@ class Line(Protocol):
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same, with what stands elsewhere: whether it is delayed."""
 
     @property
     def fresh(self) -> bool:
@@ -126,6 +83,24 @@ class Line(Protocol):
     def reported(self, index: int) -> flow.Flow[Reported]:
         """The log from an absolute place on, and the progress."""
 
+    def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
+        """Put a question to the task: answered by its number, the final state that takes none, or `FULL`."""
+
+    def reply(self, number: int) -> flow.Flow[Reply | State]:
+        """What the task has answered to a question; else where it stands."""
+
+    def retract(self, number: int) -> flow.Flow[None]:
+        """Forget a question and its answer."""
+
+    def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
+        """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+
+    def pause(self, pausing: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
+
+        Raises `NotStarted` or `TaskEnded`.
+        """
+
     def late(self) -> flow.Flow[None]:
         """Called when a wait was not woken for `recheck` seconds."""
 
@@ -153,13 +128,25 @@ class LocalLine(ABC):
         self.family = Family()
         self.on_end: Callable[[], None] | None = None  # for its parent
         self.reports = Reports(self._nudge.give)
+        self.counter = Counter(
+            self._nudge.give, put=self.put, forget=self.forget, told=self.tell, ordered=self.ask_pause
+        )
 
     # -- the outside ----------------------------------------------------------------------------
 
     def look(self) -> flow.Flow[Status]:
         """Where the task stands now."""
         status = self._status  # read first: a task that ends afterwards has reported all it will
-        return flow.just(replace(status, progress=self.reports.latest))
+        status = replace(status, progress=self.reports.latest)
+        if status.state.done:
+            return flow.just(status)
+        counter = self.counter
+        pausing = counter.pausing and status.stop is None  # a stop wakes it
+        return flow.just(replace(status, question=counter.question, pausing=pausing, paused=pausing and counter.paused))
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same: a local task is never delayed."""
+        return self.look()
 
     @property
     def fresh(self) -> bool:
@@ -220,7 +207,8 @@ class LocalLine(ABC):
         """Stop the task after so many seconds, and see to its end."""
         if seconds is not None:
             wish = Wish(StopReason(f"time limit of {seconds:g} s", who()), "kill", GRACE_SECONDS)
-            ladder.local.at(time.monotonic() + seconds, self, lambda: self.wish(wish))
+            stood = self.counter.standstill
+            ladder.local.limit(seconds, self, lambda: self.wish(wish), stood=lambda: stood.seconds)
 
     def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox."""
@@ -251,6 +239,59 @@ class LocalLine(ABC):
         behind, lines = self.reports.read(index)
         return flow.just(Reported(state, self.reports.latest, behind, lines))
 
+    # -- questions, and a pause -----------------------------------------------------------------
+
+    def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
+        """Put a question to the task."""
+        name, prepared = spec.checked_name(topic, "topic"), self.prepared_question(topic, data)
+        with self._lock:
+            if self._status.state is State.NEW:
+                raise errors.NotStarted
+            if self._status.state.done:
+                return flow.just(self._status.state)
+            number = self.counter.ask(name, prepared)
+        return flow.just(FULL if number is None else number)
+
+    def reply(self, number: int) -> flow.Flow[Reply | State]:
+        """What the task has answered to a question; else where it stands."""
+        state = self._status.state  # read first: a task that ends afterwards has answered all it will
+        reply = self.counter.reply(number)
+        return flow.just(state if reply is None else reply)
+
+    def retract(self, number: int) -> flow.Flow[None]:
+        """Forget a question and its answer."""
+        self.counter.retract(number)
+        return flow.just(None)
+
+    def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
+        """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+        prepared = self.prepared_answer(value)
+        with self._lock:
+            if self._status.state is State.NEW:
+                raise errors.NotStarted
+            if self._status.state.done:
+                raise errors.TaskEnded(self._status.state)
+        counts, by = self.counter.answer(number, prepared)
+        if by:
+            raise errors.AlreadyAnswered(by)
+        if not counts:
+            raise errors.NotAsked
+        return flow.just(None)
+
+    def pause(self, pausing: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
+
+        Raises `NotStarted` or `TaskEnded`.
+        """
+        with self._lock:
+            status = self._status
+        if status.state is State.NEW:
+            raise errors.NotStarted
+        if status.state.done:
+            raise errors.TaskEnded(status.state)
+        self.counter.pause(pausing)
+        return flow.just(self.counter.paused and status.stop is None)
+
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""
         return flow.just(None)
@@ -268,6 +309,31 @@ class LocalLine(ABC):
     @abstractmethod
     def ask_stop(self, wish: Wish) -> None:
         """Pass the wish to stop on to the inside."""
+
+    @abstractmethod
+    def put(self, question: Question) -> None:
+        """Pass a question on to the inside."""
+
+    @abstractmethod
+    def forget(self, number: int) -> None:
+        """Tell the inside that nobody waits for the answer to this question."""
+
+    def prepared_question(self, topic: str, data: Any) -> Any:
+        """What comes with a question, as `put` passes it on; raises `NotSendable` or `TooLarge` where it cannot."""
+        del topic
+        return data
+
+    def prepared_answer(self, value: Any) -> Any:
+        """An answer, as `tell` passes it on; raises `NotSendable` or `TooLarge` where it cannot."""
+        return value
+
+    @abstractmethod
+    def tell(self, number: int, value: Any) -> None:
+        """Pass the answer to a question of the task on to the inside."""
+
+    @abstractmethod
+    def ask_pause(self, pausing: bool, wish: int) -> None:
+        """Pass the wish to pause, or to go on, on to the inside."""
 
     @abstractmethod
     def strike(self) -> None:

@@ -10,14 +10,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from taskpy import codec, errors, spec
-from taskpy.line import LocalLine
+from taskpy import codec, errors, flow, spec
+from taskpy.line import Full, LocalLine
+from taskpy.question import Question, dump_answer, dump_question, readable_reply, shown_asked
 from taskpy.spec import Outcome, State, StopReason, Verdict, Wish
 
 #: What a frame adds to the values in it, all of which have limits of their own.
 FRAME_LIMIT = codec.RESULT_LIMIT + 4096
 #: ... and one that passes on another, which may do so too.
 RELAY_LIMIT = FRAME_LIMIT + 256 * 1024
+
+_NOT_FROM_HERE = "a task that was spawned in a child process is asked, answered and paused there, by the handle that `spawn` has returned"
 
 #: Makes a handle of a task that was spawned at the far end: its id, line, arguments, and the handle of its parent.
 MakeHandle = Callable[[str, "RelayedLine", tuple[Any, ...], Mapping[str, Any], object], object]
@@ -40,20 +43,20 @@ class PipeLine(LocalLine):
         self._relayed: dict[str, RelayedLine] = {}
 
     @abstractmethod
-    def put(self, frame: tuple[Any, ...]) -> None:
+    def say(self, frame: tuple[Any, ...]) -> None:
         """Say something to the task."""
 
     def ask_stop(self, wish: Wish) -> None:
         """Pass the wish to stop on to the task."""
-        self.put(("stop", str(wish.reason), wish.reason.by))
+        self.say(("stop", str(wish.reason), wish.reason.by))
 
     def stop_below(self, wish: Wish) -> None:
         """Ask all to stop that were spawned there; from then on nothing is."""
-        self.put(("fell", str(wish.reason), wish.reason.by, wish.follows, wish.grace))
+        self.say(("fell", str(wish.reason), wish.reason.by, wish.follows, wish.grace))
 
     def strike(self) -> None:
         """Have `Stopped` raised in the task."""
-        self.put(("raise",))
+        self.say(("raise",))
 
     def deliver(self, data: Any, inbox: str | None) -> int | None:
         """Pass a message on to the task; its number, or None when too many wait there."""
@@ -63,8 +66,32 @@ class PipeLine(LocalLine):
                 return None
             self._waiting += 1
             self._sent += 1
-            self.put(("send", body, inbox))
+            self.say(("send", body, inbox))
             return self._sent
+
+    def put(self, question: Question) -> None:
+        """Pass a question on to the task."""
+        self.say(("ask", question.number, question.data))
+
+    def forget(self, number: int) -> None:
+        """Tell the task that nobody waits for the answer to this question."""
+        self.say(("forget", number))
+
+    def prepared_question(self, topic: str, data: Any) -> bytes:
+        """A question, packed; raises `NotSendable` or `TooLarge`."""
+        return dump_question(topic, data)
+
+    def prepared_answer(self, value: Any) -> bytes:
+        """An answer, packed; raises `NotSendable` or `TooLarge`."""
+        return dump_answer(value)
+
+    def tell(self, number: int, value: Any) -> None:
+        """Pass the answer to a question of the task on to it."""
+        self.say(("answer", number, value))
+
+    def ask_pause(self, pausing: bool, wish: int) -> None:
+        """Pass the wish to pause, or to go on, on to the task."""
+        self.say(("pause", pausing, wish))
 
     def opened(self, message: bytes) -> Any:
         """A message of `read` as the task sent it; raises a `WireError` where it cannot be read."""
@@ -79,6 +106,15 @@ class PipeLine(LocalLine):
                 self.taken(frame[1])
             case "out":
                 self.posted(frame[1])
+            case "replied":
+                self.counter.responded(frame[1], readable_reply(frame[2]))
+            case "parked":
+                self.counter.parked(frame[1])
+            case "asks":
+                self.counter.posed(frame[1], shown_asked(frame[2]))
+            case "withdrew":
+                if self.counter.withdrew(frame[1]) is None:  # else: the answer is on its way
+                    self.say(("withdrawn", frame[1]))
             case "stop" if self._status.stop is None:
                 self.wish(Wish(StopReason(frame[1], frame[2])))
             case "report":
@@ -126,13 +162,25 @@ class RelayedLine(PipeLine):
         """Whether it was asked to stop."""
         return self._status.stop is not None
 
-    def put(self, frame: tuple[Any, ...]) -> None:
+    def say(self, frame: tuple[Any, ...]) -> None:
         """Say something to the task, by way of its parent."""
-        self._carrier.put(("for", self._id, codec.dumps(frame, limit=RELAY_LIMIT)))
+        self._carrier.say(("for", self._id, codec.dumps(frame, limit=RELAY_LIMIT)))
+
+    def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:  # noqa: ARG002 - as the contract says
+        """Raise `UsageError`: its questions are numbered by the handle in the process that has spawned it."""
+        raise errors.UsageError(_NOT_FROM_HERE)
+
+    def answer(self, number: int | None, value: Any) -> flow.Flow[None]:  # noqa: ARG002
+        """Raise `UsageError`: which answer is the first is known in the process that has spawned it."""
+        raise errors.UsageError(_NOT_FROM_HERE)
+
+    def pause(self, pausing: bool) -> flow.Flow[bool]:  # noqa: ARG002
+        """Raise `UsageError`: who wants what is known in the process that has spawned it."""
+        raise errors.UsageError(_NOT_FROM_HERE)
 
     def kill(self) -> None:
         """Have the process ended in which it runs."""
-        self.put(("kill",))
+        self.say(("kill",))
 
 
 def _outcome(state: str, value: bytes) -> Outcome:

@@ -1,7 +1,7 @@
 """The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +9,19 @@ from taskpy import codec, errors, flow, keyed, ops, pages, spec, tree
 from taskpy.answers import Mail as RawMail
 from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
+from taskpy.counter_redis import RedisCounter
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full, Line, Mail, Reported, Status
+from taskpy.line import FULL, Full, Line
 from taskpy.listed import Event, Namespace, Worker
 from taskpy.nudge import Nudge
-from taskpy.reported import LogLine, Progress
+from taskpy.question import Reply
 from taskpy.senders import Senders
 from taskpy.shards import shard_in
 from taskpy.spec import Children, State, StopReason, TaskSpec, Wish
+from taskpy.status import Mail, Reported, Status
+from taskpy.unpacked import lines_of, progress_of, status_of
 
 logger = logging.getLogger("taskpy.remote")
 
@@ -63,6 +66,7 @@ class RedisLine:
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
         self.joined = False  # whether its key was another task's, so that this is the line to that one
+        self._counter = RedisCounter(keys, id, senders, self._not_found)
 
     @property
     def keys(self) -> Keys:
@@ -89,10 +93,18 @@ class RedisLine:
                 raise self._not_found()
             self._final = self._heard  # it was not kept any longer; how it ended is known here
             return self._final
-        status = replace(_status(standing), progress=progress_of(standing.progress))
+        status = status_of(standing)
         if status.state.done:
             self._final = status
         return status
+
+    def look_closely(self) -> flow.Flow[Status]:
+        """The same, with what stands elsewhere: whether it is delayed."""
+        status = yield from self.look()
+        if status.state is not State.QUEUED:
+            return status
+        due: float | None = yield pages.due_at(self._keys, id=self.id)
+        return replace(status, delayed=due is not None)
 
     @property
     def fresh(self) -> bool:
@@ -104,7 +116,7 @@ class RedisLine:
         word, _, value = nudge.said.partition(b" ")
         if not value or word not in (b"succeeded", b"failed"):  # how it was stopped is a longer story
             return None
-        self._heard = _status(Standing(State(word.decode()), value))
+        self._heard = status_of(Standing(State(word.decode()), value))
         return self._heard
 
     def watch(self) -> flow.Flow[Nudge]:
@@ -177,11 +189,16 @@ class RedisLine:
             self.submitted()
             return
         if placed.word not in ("joined", "sent"):
-            self.id = spec.new_id(self.keys.shard)  # Redis remembers the other one as refused; this one can be started
+            self._become(spec.new_id(self.keys.shard))  # Redis remembers the other one as refused; this can be started
             raise keyed.refusal(placed, key)
-        self.id, self.joined = placed.id, True
+        self._become(placed.id)
+        self.joined = True
         self._task = self._packed = self._queue = self._local = None
         self._early = []
+
+    def _become(self, id: str) -> None:
+        self.id = id
+        self._counter = RedisCounter(self._keys, id, self._senders, self._not_found)
 
     def submission(self) -> ops.Op[str]:
         """The op that submits the task."""
@@ -342,6 +359,40 @@ class RedisLine:
             raise self._not_found()
         return Reported(found.state, progress_of(found.progress), found.next, lines_of(found.lines))
 
+    # -- questions, and a pause -----------------------------------------------------------------
+
+    def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
+        """Put a question to the task."""
+        self._check_begun()
+        return (yield from self._counter.ask(topic, data))
+
+    def reply(self, number: int) -> flow.Flow[Reply | State]:
+        """What the task has answered to a question; else where it stands."""
+        return self._counter.reply(number)
+
+    def retract(self, number: int) -> flow.Flow[None]:
+        """Forget a question and its answer."""
+        return self._counter.retract(number)
+
+    def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
+        """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
+        self._check_begun()
+        yield from self._counter.answer(number, value)
+
+    def pause(self, pausing: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
+
+        Raises `NotStarted` or `TaskEnded`.
+        """
+        self._check_begun()
+        return (yield from self._counter.pause(pausing))
+
+    def _check_begun(self) -> None:
+        if self._local is State.NEW:
+            raise errors.NotStarted
+        if self._local is not None:
+            raise errors.TaskEnded(self._local)
+
     def _keep(self, body: bytes) -> int | Full:
         if self._uncertain:  # the task may be there already, with the messages of then
             raise errors.SubmitUncertain(
@@ -397,47 +448,3 @@ def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
 def _refused(answer: str) -> None:
     if answer in ("fenced", "stopping"):  # by a parent that may not spawn any more
         raise errors.LeaseLost if answer == "fenced" else errors.Stopped
-
-
-def _status(standing: Standing) -> Status:
-    state, data, stop = standing.state, standing.data or b"", standing.stop
-    match state:
-        case State.SUCCEEDED:
-            try:
-                return Status(state, value=codec.load_result(data), stop=stop)
-            except errors.WireError as error:  # of a type that is not registered here: how the task ended is known yet
-                return Status(state, unreadable=error, stop=stop)
-        case State.FAILED:
-            return Status(state, error=exception_of(data), stop=stop)
-        case State.STOPPED:
-            return Status(state, stop=stop, note=data.decode(errors="replace"))
-    return Status(state, stop=stop)
-
-
-def progress_of(data: bytes | None) -> Progress | None:
-    """How far a task has come; None where it has not said so, or it cannot be read here."""
-    if data is None:
-        return None
-    try:
-        return codec.load_progress(data)
-    except errors.WireError:  # of a newer taskpy: nobody shall miss the end of the task for it
-        return None
-
-
-def lines_of(packed: Iterable[bytes]) -> list[LogLine]:
-    """Lines of a log; one that cannot be read here says so."""
-    return [_line(data) for data in packed]
-
-
-def _line(data: bytes) -> LogLine:
-    try:
-        return codec.load_line(data)
-    except errors.WireError as error:
-        return LogLine(0.0, "ERROR", "taskpy", f"this line cannot be read here: {error}")
-
-
-def exception_of(data: bytes) -> Exception:
-    """The exception of a task that failed."""
-    if data == b"WorkerLost":  # written by a script, which cannot pack
-        return errors.WorkerLost("the task's worker was lost, more often than the task may be started again")
-    return codec.load_exception(data)

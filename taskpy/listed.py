@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from taskpy.answers import seconds, shard_count, text
-from taskpy.spec import Follows, State
+from taskpy.spec import Flag, Follows, State, flags_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,8 @@ class Outline:
     """A task in a list, without what may be large. `worker` is the one that runs it or ran it last.
 
     The counters are apart: attempts started, retries used, workers lost. `submitted`, `started` and `ended` are epoch
-    seconds, and so is `due`, which is known where delayed tasks are listed.
+    seconds, and so is `due`, which is known where delayed tasks are listed. `asks`: it has asked, and nobody has answered;
+    `pausing`: it was asked to stand still; `parked`: the token of the attempt that said that it does.
     """
 
     id: str
@@ -28,6 +29,9 @@ class Outline:
     submitted: float | None
     started: float | None
     ended: float | None
+    asks: bool = False
+    pausing: bool = False
+    parked: str | None = None
     due: float | None = None
 
     @property
@@ -36,18 +40,33 @@ class Outline:
         return self.reason is not None and not self.state.done
 
     @property
+    def flags(self) -> frozenset[Flag]:
+        """What is to be said of it beside its state."""
+        return flags_of(
+            self.state,
+            delayed=self.due is not None,
+            stopping=self.stopping,
+            asks=self.asks,
+            pausing=self.pausing,
+            paused=self.parked is not None and self.parked == self.token,
+        )
+
+    @property
     def worker(self) -> str | None:
         """The wid of the worker that holds it, or did last."""
         return self.token.rpartition(".")[0] if self.token else None
 
 
-#: The fields of a task's hash that an `Outline` is read from, in order.
-OUTLINE_FIELDS = ("st", "q", "name", "att", "ret", "crash", "stop", "tok", "submitted", "started", "ended")
+#: The fields of a task's hash that an `Outline` is read from, in order; of one with ? in front, whether it is there.
+OUTLINE_FIELDS = (
+    *("st", "q", "name", "att", "ret", "crash", "stop", "tok", "submitted", "started", "ended"),
+    *("pz", "pd", "pi", "?pq"),
+)
 
 
 def _outlined(id: str, row: Sequence[Any]) -> dict[str, Any]:
     """The fields of an `Outline` by name, from what HMGET gave for OUTLINE_FIELDS."""
-    state, queue, name, attempt, retries, lost, reason, token, *stamps = row
+    state, queue, name, attempt, retries, lost, reason, token, *stamps, pause, parked, answered, question = row
     submitted, started, ended = map(seconds, stamps)
     return {
         "id": id,
@@ -62,6 +81,9 @@ def _outlined(id: str, row: Sequence[Any]) -> dict[str, Any]:
         "submitted": submitted,
         "started": started,
         "ended": ended,
+        "asks": bool(question) and answered is None,
+        "pausing": pause is not None,
+        "parked": None if parked is None else text(parked),
     }
 
 
@@ -88,7 +110,9 @@ class Snapshot(Outline):
 
     `acknowledgements` counts how often it has acknowledged messages or stored a checkpoint. Where it was asked to stop,
     `by` says who did, `follows` what happens after `deadline` (epoch seconds) when it has not ended; `note` says how it
-    was stopped, where that was not plain. `key` is the key that it had while it lived, `parent` is the task that has spawned it, `children` counts those it has spawned.
+    was stopped, where that was not plain. `key` is the key that it had while it lived, `parent` the task that has spawned
+    it, `children` counts those it has spawned. `question` is what it asks, packed, `number` counts what it has ever asked;
+    `pause` says since when (epoch seconds) and by whom it is to pause.
     """
 
     spec: bytes
@@ -113,13 +137,16 @@ class Snapshot(Outline):
     key: str | None = None
     parent: str | None = None
     children: int = 0
+    question: bytes | None = None
+    number: int = 0
+    pause: tuple[float, str] | None = None
 
 
 #: The fields of a task's hash that a `Snapshot` is read from, in order.
 SNAPSHOT_FIELDS = (
-    *OUTLINE_FIELDS,
+    *(name.removeprefix("?") for name in OUTLINE_FIELDS),
     *("spec", "res", "exc", "origin", "heir", "keep", "by", "then", "until", "pr", "key", "parent"),
-    *("unk", "mc", "in", "ib", "on", "lg", "ck", "cn"),
+    *("unk", "mc", "in", "ib", "on", "lg", "ck", "cn", "pn"),
 )
 _FOLLOWS: dict[bytes | None, Follows] = {b"raise": "raise", b"kill": "kill"}
 
@@ -129,10 +156,11 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
     if row[0] is None:
         return None
     outlined = _outlined(id, row[: len(OUTLINE_FIELDS)])
-    spec, result, error, origin, heir, keep, by, follows, until, progress, key, parent, *counts = row[
-        len(OUTLINE_FIELDS) :
-    ]
-    unknowns, restarts, received, acknowledged, sent, logged, marks, children = (int(count or 0) for count in counts)
+    behind = row[len(OUTLINE_FIELDS) :]
+    spec, result, error, origin, heir, keep, by, follows, until, progress, key, parent, *counts = behind
+    numbers = (int(count or 0) for count in counts)
+    unknowns, restarts, received, acknowledged, sent, logged, marks, children, asked = numbers
+    pause, _, _, question = row[len(OUTLINE_FIELDS) - 4 : len(OUTLINE_FIELDS)]
     state = outlined["state"]
     return Snapshot(
         **outlined,
@@ -158,7 +186,15 @@ def snapshot_of(id: str, row: Sequence[Any]) -> Snapshot | None:
         deadline=seconds(until),
         note=text(error or b"") if state is State.STOPPED else "",
         key=None if key is None else text(key),
+        question=question if outlined["asks"] and not state.done else None,
+        number=asked,
+        pause=None if pause is None or state.done else _pause_of(text(pause)),
     )
+
+
+def _pause_of(said: str) -> tuple[float, str]:
+    ms, _, by = said.partition(" ")
+    return int(ms) / 1000, by
 
 
 @dataclass(frozen=True, slots=True)

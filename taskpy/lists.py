@@ -11,11 +11,13 @@ from typing import Any
 from taskpy import errors, flow, ops, pages, spec
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
-from taskpy.line_redis import exception_of, lines_of, not_found, progress_of
+from taskpy.line_redis import not_found
 from taskpy.listed import Event, Outline, Snapshot
 from taskpy.ops import Op
+from taskpy.question import Asked
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
+from taskpy.unpacked import asked_of, exception_of, lines_of, progress_of
 
 #: How many tasks a page of a list has.
 PAGE = 50
@@ -70,7 +72,8 @@ class DeadPage(list[DeadLetter]):
 class About:
     """All that is known of one task: where it stands, and what was not plain in its life, oldest first.
 
-    `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `progress` is what it reported last,
+    `paused`: since when nothing is claimed from its queue (epoch seconds), or None. `question` is what it asks, and waits
+    for; `progress` is what it reported last,
     `log` the last lines of its log. `checkpoint` is how many bytes the state of its last checkpoint has, packed; None
     without one. A checkpoint goes with the end, unless the task failed. `behind` is the id of the task that has its key,
     and whose end it waits for, which is replaced by it.
@@ -83,6 +86,7 @@ class About:
     log: list[LogLine]
     checkpoint: int | None = None
     behind: str | None = None
+    question: Asked | None = None
 
 
 def state_of(state: State | str | None) -> State | None:
@@ -119,7 +123,8 @@ def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]
     if task.key is not None and task.state is State.QUEUED:
         live, *successor = (yield ops.holder(keys, key=task.key)).ids or ("",)
         behind = live if successor == [id] else None
-    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None, behind)
+    question = asked_of(task.question, task.number)
+    return About(replace(task, due=due), events, paused.get(task.queue), progress, log, size or None, behind, question)
 
 
 # -- tasks --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from taskpy import codec, flow, spec
+from taskpy.desk import Desk, Listening, LocalDesk, Unheard
 from taskpy.nudge import Nudge
 from taskpy.reports import Reports
 
@@ -37,7 +38,7 @@ class Mailbox(Protocol):
     """The inside's end: what a running task takes, posts, stores and is asked to do.
 
     `nudge` is given whenever something here changes. `wish`: it was asked to stop; `draining`: its worker shuts down;
-    `lost`: another worker owns the task, or it was ended by force. `resumable` is None for a task that has no checkpoint;
+    `lost`: another worker owns the task, or it was ended by force. `called`: there is something at its `desk`. `resumable` is None for a task that has no checkpoint;
     else whether another worker could go on just where this one is, as nothing was taken since. `reports` takes its
     progress and its log.
     """
@@ -50,6 +51,12 @@ class Mailbox(Protocol):
 
     @property
     def resumable(self) -> bool | None: ...
+
+    @property
+    def called(self) -> bool: ...
+
+    @property
+    def desk(self) -> Desk: ...
 
     @property
     def full(self) -> bool:
@@ -168,7 +175,7 @@ class Outbox:
 class LocalMailbox:
     """The inside's end in this process.
 
-    `taken` is called with the number of each message taken, `posted` with the messages sent, which it counts, `ask` when
+    `listening` hears what is said at the desk. `taken` is called with the number of each message taken, `posted` with the messages sent, which it counts, `ask` when
     the task asks itself to stop.
     """
 
@@ -180,6 +187,8 @@ class LocalMailbox:
         posted: Callable[[Sequence[Any]], int],
         ask: Callable[[spec.Wish], None] | None = None,
         reports: Reports | None = None,
+        listening: Listening | None = None,
+        desk: type[LocalDesk] = LocalDesk,
     ) -> None:
         self.inbox = inbox
         self.nudge = Nudge()
@@ -191,6 +200,12 @@ class LocalMailbox:
         self._posted = posted
         self._ask = ask or self.stop
         self._state: Stored | None = None
+        self.desk = desk(self.nudge, listening or Unheard())
+
+    @property
+    def called(self) -> bool:
+        """Whether there is something at the desk for the task to attend to."""
+        return bool(self.desk.questions) or (self.desk.pausing and self.wish is None)
 
     @property
     def resumable(self) -> bool | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from taskpy import codec, errors, flow, ops, spec
 from taskpy.answers import Started
+from taskpy.desk_redis import RedisDesk
 from taskpy.keys import Keys
 from taskpy.mailbox import ITSELF, Received, Stored
 from taskpy.nudge import Nudge
@@ -91,6 +92,9 @@ class RedisMailbox:
         self._checkpoint = started.checkpoint
         self._keeps = started.checkpoint is not None  # only checkpoints acknowledge
         self._reported = 0
+        self._desk: RedisDesk | None = None
+        self._orders = started.orders
+        self._news = object() if started.orders else None  # another one each time that there is news at the desk
         self._taking = flow.Turn()
         self._marking = flow.Turn()
 
@@ -98,6 +102,26 @@ class RedisMailbox:
     def resumable(self) -> bool | None:
         """Whether another worker could go on just where this one is; None without a checkpoint."""
         return None if self._checkpoint is None else not self._open
+
+    @property
+    def desk(self) -> RedisDesk:
+        """What others want of the task, and what it asks them. Mostly nobody does: so it is made when it is needed."""
+        if self._desk is None:
+            self._desk = RedisDesk(self._keys, self._id, self._token, news=lambda: self._news, lose=self.lose)
+        return self._desk
+
+    @property
+    def stood(self) -> float:
+        """How many seconds the task has stood still."""
+        return 0.0 if self._desk is None else self._desk.standstill.seconds
+
+    @property
+    def called(self) -> bool:
+        """Whether there is something at the desk for the task to attend to."""
+        if self._news is None:
+            return False
+        desk = self.desk
+        return desk.fresh or bool(desk.questions) or (desk.pausing and self.wish is None)
 
     @property
     def full(self) -> bool:
@@ -116,8 +140,8 @@ class RedisMailbox:
 
     # -- what the worker hears ------------------------------------------------------------------
 
-    def hear(self, received: int, wish: Wish | None, body: bytes | None = None) -> None:
-        """Note how many messages the task was ever sent, the last one itself, and whether it was asked to stop."""
+    def hear(self, received: int, wish: Wish | None, body: bytes | None = None, orders: int = 0) -> None:
+        """Note how many messages the task was ever sent, the last one itself, a wish to stop, and how many orders it got."""
         if body is not None and len(self._brought) < BROUGHT_LIMIT:
             self._brought[received] = body  # before it may be looked for
         moved = received > self._received or (wish is not None and self.wish is None)
@@ -125,6 +149,10 @@ class RedisMailbox:
         if wish is not None and self.wish is None:
             self._limit = self._received
             self.wish = wish
+        if orders and orders != self._orders:  # fewer, after a failover that has lost some
+            self._orders = orders
+            self._news = object()
+            moved = True
         if moved:
             self.nudge.give()
 
@@ -270,7 +298,8 @@ class RedisMailbox:
         yield from self._marking.take()
         try:
             yield from self._append_poured()
-            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies)
+            settled = 0 if self._desk is None else self._desk.settled
+            yield from self._mark(acknowledged=self._taken.copy(), state=packed, messages=bodies, settled=settled)
         finally:
             self._marking.give()
 
@@ -290,7 +319,12 @@ class RedisMailbox:
             self._marking.give()
 
     def _mark(
-        self, *, acknowledged: Taken | None = None, state: bytes | None = None, messages: Sequence[bytes] = ()
+        self,
+        *,
+        acknowledged: Taken | None = None,
+        state: bytes | None = None,
+        messages: Sequence[bytes] = (),
+        settled: int = 0,
     ) -> flow.Flow[None]:
         op = ops.mark(
             self._keys,
@@ -301,6 +335,7 @@ class RedisMailbox:
             state=state,
             sent=self._sent,
             messages=messages,
+            settled=settled,
         )
         applied: bool = yield replace(op, decode=self._noted(op.decode, acknowledged, state, len(messages)))
         if not applied:

@@ -10,10 +10,12 @@ from typing import Any
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
 from taskpy.identity import who
-from taskpy.line import FULL, Line, Reported, Status
+from taskpy.line import FULL, Full, Line
 from taskpy.nudge import Nudge
+from taskpy.question import Reply
 from taskpy.reader import Place, Reader
-from taskpy.spec import Follows, State, StopReason, Wish
+from taskpy.spec import QUESTION_LIMIT, Follows, State, StopReason, Wish
+from taskpy.status import Reported, Status
 
 
 class OutsideFlows:
@@ -113,6 +115,66 @@ class OutsideFlows:
         assert isinstance(answer, int)
         return answer
 
+    def ask(self, topic: str, data: Any, timeout: float | None) -> flow.Flow[Any]:
+        """Put a question to the task and wait for its answer; raises what `Handle.ask` does."""
+        deadline = Deadline(timeout)
+        number = yield from self.line.ask(topic, data)
+        if isinstance(number, State):
+            raise errors.TaskEnded(number)
+        if isinstance(number, Full):
+            raise errors.Full(
+                f"{QUESTION_LIMIT} questions wait for the task; it answers where it calls stopped, recv, send, sleep, checkpoint or ask"
+            )
+        nudge = yield from self.line.watch()
+        while True:
+            seen = nudge.count
+            reply = yield from self.line.reply(number)
+            if isinstance(reply, Reply) or reply.done or deadline.over:
+                yield from self.line.retract(number)
+            if isinstance(reply, Reply):
+                return reply.result(topic)
+            if reply.done:
+                raise errors.TaskEnded(reply)
+            if deadline.over:
+                raise errors.NoAnswer(
+                    f"no answer to {topic!r} after {timeout:g} s: the task is {reply}, and answers where it calls"
+                    " stopped, recv, send, sleep, checkpoint or ask"
+                )
+            yield from flow.pause(self.line, nudge, seen, deadline)
+
+    def answer(self, value: Any, number: int | None) -> flow.Flow[None]:
+        """Answer what the task asks; `NotAsked` or `AlreadyAnswered` where this does not count."""
+        if number is not None and (type(number) is not int or number < 1):
+            raise errors.BadArguments(f"a question has a number from 1, not {number!r}")
+        yield from self.line.answer(number, value)
+
+    def pause(self, join: bool, timeout: float | None) -> flow.Flow[bool]:
+        """Ask the task to stand still; with `join` wait until it does, or has ended. Whether it stands still."""
+        deadline = Deadline(timeout)
+        if (yield from self.line.pause(True)) or not join:
+            return (yield from self.line.look()).paused
+        nudge = yield from self.line.watch()
+        while True:
+            seen = nudge.count
+            status = yield from self.line.look()
+            if status.paused or not status.pausing or deadline.over:  # it may have ended, or somebody lets it go on
+                return status.paused
+            yield from flow.pause(self.line, nudge, seen, deadline)
+
+    def resume(self) -> flow.Flow[None]:
+        """Let the task go on."""
+        yield from self.line.pause(False)
+
+    def attended(self, known: Status | None) -> flow.Flow[Status]:
+        """How the task stands once it has ended, or asks something else or stands still otherwise than was `known`."""
+        nudge = yield from self.line.watch()
+        while True:
+            seen = nudge.count
+            status = yield from self.line.look()
+            if known is None or status.state.done or _attention(status) != _attention(known):
+                return status
+            yield from flow.pause(self.line, nudge, seen, Deadline(None))
+
     def reported(self, last: Reported | None, follow: bool) -> flow.Flow[Reported | None]:
         """The page of the log behind the `last` one, or the first; with `follow` waits for a line or another progress.
 
@@ -157,6 +219,11 @@ def _has_ended(line: Line) -> flow.Flow[bool]:
         return (yield from line.look()).state.done
     except errors.TaskNotFound:  # it was not kept any longer
         return True
+
+
+def _attention(status: Status) -> tuple[int | None, bool, bool]:
+    asked = status.question
+    return (None if asked is None else asked.number), status.pausing, status.paused
 
 
 def result_of(status: Status, timeout: float | None) -> Any:

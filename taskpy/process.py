@@ -71,7 +71,7 @@ class ProcessLine(PipeLine):
         writer.start()
         threading.Thread(target=self._read, args=(ours, writer), name="taskpy-pipe", daemon=True).start()
 
-    def put(self, frame: tuple[Any, ...]) -> None:
+    def say(self, frame: tuple[Any, ...]) -> None:
         """Say something to the child."""
         self._frames.put(codec.dumps(frame, limit=RELAY_LIMIT))
 
@@ -92,9 +92,9 @@ class ProcessLine(PipeLine):
                 with self._counting:
                     self._waiting += 1
                     self._sent += 1
-                    self.put(tuple(frame))
+                    self.say(tuple(frame))
             case _:
-                self.put(tuple(frame))
+                self.say(tuple(frame))
 
     def join(self, timeout: float | None) -> bool:
         """Wait for the child's last word."""

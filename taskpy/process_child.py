@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from taskpy import call, codec, flow
+from taskpy.desk import Answer, Listening, LocalDesk
 from taskpy.family import Family
 from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
@@ -16,6 +17,7 @@ from taskpy.line import as_exception
 from taskpy.line_pipe import FRAME_LIMIT, RELAY_LIMIT
 from taskpy.mailbox import Inbox, LocalMailbox, Received
 from taskpy.nudge import Nudge
+from taskpy.question import Question, Reply, dump_asked, dump_reply, load_answer, load_question
 from taskpy.reference import Reference
 from taskpy.reports import Reports
 from taskpy.spawning import known
@@ -45,6 +47,37 @@ class PipeMailbox(LocalMailbox):
         return None if message is None else Received(codec.load_message(message.data).data)
 
 
+class PipeDesk(LocalDesk):
+    """A desk of packed questions and answers, read where the task attends to them."""
+
+    def __init__(self, nudge: Nudge, listening: Listening) -> None:
+        super().__init__(nudge, listening)
+        self._withdrawn = 0
+
+    def opened(self, question: Question) -> Question:
+        """One of `questions` as it was asked; raises a `WireError` where it cannot be read."""
+        return load_question(question.number, question.data)
+
+    def answer(self, number: int) -> Answer | None:
+        """The answer to the task's question of this number, where there is one; raises a `WireError` for garbage."""
+        packed = super().answer(number)
+        return None if packed is None else Answer(load_answer(packed.data))
+
+    def withdraw(self, number: int) -> flow.Flow[Answer | None]:
+        """Ask the other end to let the question be; an answer that it has accepted before comes."""
+        self._listening.withdrew(number)
+        while True:
+            seen = self._nudge.count
+            if (answer := self.answer(number)) is not None or self._withdrawn == number:
+                return answer
+            yield flow.Wait(self._nudge, seen)
+
+    def withdrawn(self, number: int) -> None:
+        """Note that no answer comes any more."""
+        self._withdrawn = number
+        self._nudge.give()
+
+
 class Child:
     """One task in this process, and the pipe to its handle."""
 
@@ -67,7 +100,14 @@ class Child:
             posted=self._posted,
             ask=self._ask,
             reports=self._reports,
+            listening=self,
+            desk=PipeDesk,
         )
+
+    @property
+    def _desk(self) -> PipeDesk:
+        assert isinstance(self._mailbox.desk, PipeDesk)
+        return self._mailbox.desk
 
     def serve(self, reference: Reference, order: bytes) -> None:
         """Run the task to its end, and tell the handle."""
@@ -131,6 +171,23 @@ class Child:
         self._family.asked()
         self._write(("stop", str(wish.reason), wish.reason.by))
 
+    def responded(self, number: int, reply: Reply) -> None:
+        """Pass the task's answer on."""
+        self._write(("replied", number, dump_reply(reply)))
+
+    def parked(self, wish: int) -> None:
+        """Say that the task stands still, for the wish of this number; 0: it goes on."""
+        self._write(("parked", wish))
+
+    def posed(self, number: int, question: Any) -> None:
+        """Pass the task's question on."""
+        self._write(("asks", number, dump_asked(question)))
+
+    def withdrew(self, number: int) -> Answer | None:
+        """Say that the task waits no longer; what comes of it comes by the pipe."""
+        self._write(("withdrew", number))
+        return None
+
     def _report_for_ever(self) -> None:
         seen = 0
         while True:
@@ -172,6 +229,16 @@ class Child:
                     self._coroutine_interrupt.strike()
                 case "send":
                     self._mailbox.deliver(frame[1], frame[2])
+                case "ask":
+                    self._mailbox.desk.put(Question(frame[1], "", frame[2]))
+                case "forget":
+                    self._mailbox.desk.forget(frame[1])
+                case "answer":
+                    self._mailbox.desk.answered(frame[1], frame[2])
+                case "withdrawn":
+                    self._desk.withdrawn(frame[1])
+                case "pause":
+                    self._mailbox.desk.pause(frame[1], frame[2])
 
 
 def packed(outcome: Outcome) -> tuple[str, bytes]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from taskpy import codec, errors, flow, ops, pages
 from taskpy.contract import Contract
-from taskpy.line import Reported, Status
 from taskpy.line_redis import RedisLine
 from taskpy.listed import Snapshot
 from taskpy.outside import OutsideFlows, result_of
+from taskpy.question import Asked
 from taskpy.reader import Place, Reader
 from taskpy.reported import LogLine, Progress
-from taskpy.spec import GRACE_SECONDS, Follows, State, StopReason, TaskSpec
+from taskpy.spec import GRACE_SECONDS, Flag, Follows, State, StopReason, TaskSpec
+from taskpy.status import Reported, Status
 
 if TYPE_CHECKING:
     from taskpy.client_aio import Client
@@ -147,6 +148,34 @@ class RemoteTask(Generic[R]):
                 return
             yield message
 
+    async def ask(self, topic: Any, data: Any = None, /, *, timeout: float | None = None) -> Any:
+        """Ask the task, and wait for its answer, at most `timeout` seconds.
+
+        It is answered by the handler that the task has registered with `t.answers(topic, handler)`, in the task's own
+        thread, where it calls taskpy next. Raises `UnknownTopic` when there is no such handler, `AnswerFailed` when it
+        raised, `TaskEnded`, `NoAnswer` when the time is over, `Full` when 100 questions are open.
+        """
+        return await self._drive(self._flows.ask(topic, data, timeout))
+
+    async def answer(self, value: Any, *, number: int | None = None) -> None:
+        """Answer what the task asks: the question of this number, or the last one.
+
+        The first answer counts: raises `AlreadyAnswered` for another one, `NotAsked` when the task asks nothing (any
+        more), `TaskEnded`.
+        """
+        await self._drive(self._flows.answer(value, number))
+
+    async def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+        """Ask the task to stand still where it calls taskpy next, and with `join` wait until it does, or has ended.
+
+        Returns whether it stands still. It keeps its slot, and can be stopped, asked and sent to. Raises `TaskEnded`.
+        """
+        return await self._drive(self._flows.pause(join, timeout))
+
+    async def resume(self) -> None:
+        """Let a task that was asked to pause go on. Raises `TaskEnded`."""
+        await self._drive(self._flows.resume())
+
     async def logs(self, follow: bool = False) -> AsyncIterator[LogLine]:
         """The log records of the task, from the oldest that is kept; with `follow` until the task ends.
 
@@ -169,7 +198,7 @@ class RemoteTask(Generic[R]):
 
     async def refresh(self) -> Self:
         """Ask Redis where the task stands; the properties then say so."""
-        self._status = await self._drive(self._flows.look())
+        self._status = await self._drive(self.line.look_closely())
         return self
 
     async def snapshot(self) -> Snapshot:
@@ -225,6 +254,16 @@ class RemoteTask(Generic[R]):
     def progress(self) -> Progress | None:
         """How far the task had come when it was last asked; None before it had said so."""
         return self._status.progress
+
+    @property
+    def question(self) -> Asked | None:
+        """What the task asked when it was last looked at, and waited for; None when it asked nothing."""
+        return self._status.question
+
+    @property
+    def flags(self) -> frozenset[Flag]:
+        """What was to be said of the task beside its state when it was last looked at: `Flag.WAITING`, `Flag.PAUSED`, …"""
+        return self._status.flags
 
     @property
     def line(self) -> RedisLine:

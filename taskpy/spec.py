@@ -1,6 +1,6 @@
 """What a task is, as plain data: its spec, its options, its states and how it may end.
 
-Owns the words for states and the one table of legal moves between them. Knows nothing of Redis, threads or bytes.
+Owns the words for states and flags, and the one table of what leads from one to another. Knows nothing of Redis, threads or bytes.
 """
 
 import enum
@@ -31,6 +31,8 @@ INBOX_LIMIT = 1000
 OUTBOX_LIMIT = 1000
 #: How many lines of a task's log are kept for readers.
 LOG_LIMIT = 1000
+#: How many questions may wait for a task's answer, and how many answers are kept that nobody has fetched.
+QUESTION_LIMIT = 100
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0
 
@@ -41,7 +43,7 @@ ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 
 class State(enum.StrEnum):
-    """Where a task stands. Delayed, stopping, draining, waiting and paused are flags beside it, not states."""
+    """Where a task stands. What else may be said of it is a `Flag` beside it, not a state."""
 
     NEW = "new"
     QUEUED = "queued"
@@ -56,15 +58,134 @@ class State(enum.StrEnum):
         return not MOVES[self]
 
 
+class Flag(enum.StrEnum):
+    """What may be said of a task beside its state, while it has not ended.
+
+    That its worker shuts down is told to the task alone: it is `draining` there.
+    """
+
+    DELAYED = "delayed"
+    STOPPING = "stopping"
+    WAITING = "waiting"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+
+
+#: Where a transition happens: on a worker, in a thread or a process of its own, or in all of these places.
+Where = Literal["worker", "local", "everywhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One way from a state to another: by which verb, in which places, and when."""
+
+    origin: State
+    target: State
+    verb: str
+    where: Where
+    when: str
+
+
+#: Every way from a state to another. What is not here does not happen.
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(State.NEW, State.QUEUED, "submit", "worker", "it was submitted"),
+    Transition(State.NEW, State.QUEUED, "submit_many", "worker", "it was submitted with others"),
+    Transition(State.NEW, State.QUEUED, "revive", "worker", "it takes the place of one that has failed"),
+    Transition(State.NEW, State.RUNNING, "start", "local", "it was started"),
+    Transition(State.NEW, State.STOPPED, "stop", "everywhere", "it was stopped before its start"),
+    Transition(State.QUEUED, State.RUNNING, "start", "worker", "a worker has claimed it, and starts it"),
+    Transition(State.QUEUED, State.RUNNING, "take", "worker", "another system has handed it out, and it starts"),
+    Transition(State.QUEUED, State.STOPPED, "stop", "worker", "it was stopped while it waited"),
+    Transition(State.QUEUED, State.STOPPED, "purge", "worker", "its queue was purged"),
+    Transition(State.RUNNING, State.SUCCEEDED, "settle", "everywhere", "its function has returned"),
+    Transition(State.RUNNING, State.FAILED, "settle", "everywhere", "its function has raised"),
+    Transition(State.RUNNING, State.STOPPED, "settle", "everywhere", "it has obeyed a stop, or was ended by force"),
+    Transition(State.RUNNING, State.QUEUED, "giveback", "worker", "it is tried again, handed over, or was not known"),
+    Transition(State.RUNNING, State.FAILED, "giveback", "worker", "it would be tried again, and was asked to stop"),
+    Transition(State.RUNNING, State.STOPPED, "giveback", "worker", "it would be handed over, and was asked to stop"),
+    Transition(State.RUNNING, State.QUEUED, "recover", "worker", "its worker was lost"),
+    Transition(State.RUNNING, State.FAILED, "recover", "worker", "its worker was lost, once too often"),
+    Transition(State.RUNNING, State.STOPPED, "recover", "worker", "its worker was lost, and it was asked to stop"),
+)
+
 #: Every legal move. A state without moves is final.
 MOVES: Mapping[State, frozenset[State]] = {
-    State.NEW: frozenset({State.QUEUED, State.RUNNING, State.STOPPED}),
-    State.QUEUED: frozenset({State.RUNNING, State.STOPPED, State.FAILED}),
-    State.RUNNING: frozenset({State.QUEUED, State.SUCCEEDED, State.FAILED, State.STOPPED}),
-    State.SUCCEEDED: frozenset(),
-    State.FAILED: frozenset(),
-    State.STOPPED: frozenset(),
+    state: frozenset(one.target for one in TRANSITIONS if one.origin is state) for state in State
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRule:
+    """One flag: in which states it may hold, what sets it and what clears it (besides the end), and where it is seen.
+
+    `seen` names what it is read from in Redis.
+    """
+
+    flag: Flag
+    states: frozenset[State]
+    set_by: tuple[str, ...]
+    cleared_by: tuple[str, ...]
+    seen: str
+    says: str
+
+
+def flags_of(
+    state: State, *, delayed: bool, stopping: bool, asks: bool, pausing: bool, paused: bool
+) -> frozenset[Flag]:
+    """The flags of a task. `pausing`: it was asked to pause; `paused`: the attempt that runs has said that it does."""
+    if state.done:
+        return frozenset()
+    pausing = pausing and not stopping  # a stop wakes it
+    paused = pausing and paused and state is State.RUNNING
+    said = {
+        Flag.DELAYED: delayed and state is State.QUEUED,
+        Flag.STOPPING: stopping,
+        Flag.WAITING: asks,
+        Flag.PAUSING: pausing and not paused,
+        Flag.PAUSED: paused,
+    }
+    return frozenset(flag for flag, holds in said.items() if holds)
+
+
+_WAITS, _RUNS = frozenset({State.QUEUED}), frozenset({State.RUNNING})
+
+#: Every flag. A final state has none.
+FLAGS: tuple[FlagRule, ...] = (
+    FlagRule(
+        Flag.DELAYED,
+        _WAITS,
+        ("submit", "submit_many", "giveback", "recover"),
+        ("promote", "take", "stop", "start"),
+        "`later`",
+        "its time has not come: it was submitted so, is tried again later, or waits after a lost worker; a second entry in"
+        " its queue may start it",
+    ),
+    FlagRule(Flag.STOPPING, _RUNS, ("stop",), (), "`stop`", "it was asked to stop"),
+    FlagRule(
+        Flag.WAITING,
+        _WAITS | _RUNS,
+        ("pose",),
+        ("answer", "withdraw"),
+        "`pq` without `pi`",
+        "it has asked, and nobody has answered",
+    ),
+    FlagRule(
+        Flag.PAUSING,
+        _WAITS | _RUNS,
+        ("pause_task", "giveback", "recover"),
+        ("park", "resume_task", "stop"),
+        "`pz` without `stop`, unless it is paused",
+        "it was asked to pause, and does not stand still (yet)",
+    ),
+    FlagRule(
+        Flag.PAUSED,
+        _RUNS,
+        ("park",),
+        ("resume_task", "stop", "giveback", "recover"),
+        "`pz` without `stop`, and `pd` names the attempt",
+        "it stands still",
+    ),
+)
 
 
 class StopReason(str):

@@ -11,6 +11,7 @@ from taskpy.inside import Inside, Run
 from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import LocalLine
 from taskpy.mailbox import Inbox, LocalMailbox
+from taskpy.question import Question
 from taskpy.spawning import LocalSpawner
 from taskpy.spec import MISSING, Outcome, Verdict, Wish
 
@@ -36,7 +37,14 @@ class ThreadLine(LocalLine):
     def __init__(self) -> None:
         super().__init__()
         self._over = threading.Event()
-        self.mailbox = LocalMailbox(Inbox(), taken=self.taken, posted=self.posted, ask=self.wish, reports=self.reports)
+        self.mailbox = LocalMailbox(
+            Inbox(),
+            taken=self.taken,
+            posted=self.posted,
+            ask=self.wish,
+            reports=self.reports,
+            listening=self.counter,
+        )
         self.interrupt: Interrupt | None = None
 
     def ask_stop(self, wish: Wish) -> None:
@@ -46,6 +54,22 @@ class ThreadLine(LocalLine):
     def deliver(self, data: Any, inbox: str | None) -> int | None:
         """Pass a message on to the inside; its number, or None when there is no room."""
         return self.mailbox.deliver(data, inbox)
+
+    def put(self, question: Question) -> None:
+        """Pass a question on to the inside."""
+        self.mailbox.desk.put(question)
+
+    def forget(self, number: int) -> None:
+        """Tell the inside that nobody waits for the answer to this question."""
+        self.mailbox.desk.forget(number)
+
+    def tell(self, number: int, value: Any) -> None:
+        """Pass the answer to a question of the task on to the inside."""
+        self.mailbox.desk.answered(number, value)
+
+    def ask_pause(self, pausing: bool, wish: int) -> None:
+        """Pass the wish to pause, or to go on, on to the inside."""
+        self.mailbox.desk.pause(pausing, wish)
 
     def strike(self) -> None:
         """Raise `Stopped` inside the function."""
@@ -131,6 +155,7 @@ class Task(LocalHandle[R]):
         from taskpy import inside_aio  # asyncio is only imported where a coroutine is used
 
         def done(task: "asyncio.Task[Outcome]") -> None:
+            inside.ended()
             self._thread_line.came_out(eventloop.outcome_in(task))
 
         line = self._thread_line

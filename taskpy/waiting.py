@@ -14,9 +14,10 @@ from taskpy import errors, flow
 from taskpy.contract import Contract
 from taskpy.deadline import Deadline
 from taskpy.handle import Handle
-from taskpy.line import Line, Status
+from taskpy.line import Line
 from taskpy.nudge import Gathered
 from taskpy.spec import State
+from taskpy.status import Status
 
 T = TypeVar("T")
 H = TypeVar("H")

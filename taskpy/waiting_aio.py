@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from taskpy import flow
 from taskpy.handle import LocalHandle
-from taskpy.line import Status
 from taskpy.remote_aio import RemoteTask
+from taskpy.status import Status
 from taskpy.waiting import Waited, Waiting, checked
 
 H = TypeVar("H", bound=RemoteTask[Any] | LocalHandle[Any])

@@ -17,6 +17,8 @@ MESSAGE_LIMIT = 1024 * 1024
 RESULT_LIMIT = 16 * 1024 * 1024
 #: The largest state of a checkpoint, in bytes. Each checkpoint writes it as a whole.
 STATE_LIMIT = 256 * 1024
+#: The largest question of a task, in bytes: who looks at the task reads it.
+QUESTION_LIMIT = 64 * 1024
 #: The largest exception, with its traceback, in bytes.
 EXCEPTION_LIMIT = 64 * 1024
 

@@ -15,7 +15,7 @@ FLOORS = (
     # 0: pure. No I/O, no Redis, no threads.
     """
     errors spec retry checkpoint registry deadline keys shards taken
-    values wire failure reported codec
+    values wire failure reported question codec
     """,
     # 1: what to say to Redis, and what the answers mean; still no I/O.
     """
@@ -28,11 +28,11 @@ FLOORS = (
     """,
     # 3: the library: what users hold, and what their functions receive.
     """
-    reports logs interrupt ladder call reference life eventloop contract mailbox family spawning inside inside_aio line line_pipe
-    reader outside
+    reports logs interrupt ladder call reference life eventloop contract desk mailbox attention family spawning inside inside_aio
+    counter status line line_pipe reader outside
     handle
     definition thread process process_child
-    space tree mailbox_redis keyed line_redis branches remote lists upkeep spread client remote_aio client_aio aio
+    space unpacked tree desk_redis mailbox_redis counter_redis keyed line_redis branches remote lists upkeep spread client remote_aio client_aio aio
     compose controllers on waiting waiting_aio
     """,
     # 4: the public names, and the programs. Nobody below imports them.

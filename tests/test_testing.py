@@ -845,6 +845,80 @@ async def talks_async(t, greeting):
     return await t.sleep(1000)
 
 
+def approves(t, files):
+    """Asks before it deletes; can be asked how far it is."""
+    deleted = []
+    t.answers("deleted", lambda: deleted)
+    t.answers("count", len)
+    for file in files:
+        if t.ask({"delete": file}) == "yes":
+            deleted.append(file)
+        t.sleep(1)
+    return deleted
+
+
+async def approves_async(t):
+    async def double(number):
+        return 2 * number
+
+    t.answers("double", double)
+    t.answers("plain", lambda: "plain")
+    return await t.ask("go on?", timeout=5)
+
+
+def test_a_stand_in_answers_what_the_function_asks():
+    t = StandIn(answers=["yes", "no", ("yes",)])
+
+    assert approves(t, ["a", "b", "c"]) == ["a"]
+    assert t.asked == [{"delete": "a"}, {"delete": "b"}, {"delete": "c"}]
+    with pytest.raises(errors.UsageError, match=r"asks {'delete': 'd'}, and the test has no answer.*answers="):
+        approves(t, ["d"])
+
+
+def test_a_stand_in_asks_the_function():
+    t = StandIn(answers=["yes"])
+    with pytest.raises(errors.UnknownTopic, match=r"'deleted'.*answers nothing"):
+        t.put("deleted")
+    approves(t, ["a"])
+
+    assert t.put("deleted") == ["a"]
+    assert t.put("count", [1, 2]) == 2
+    with pytest.raises(errors.BadArguments):
+        t.put("deleted", "data")
+    with pytest.raises(TypeError):
+        t.put("count", 7)
+    with pytest.raises(errors.NotSendable):
+        t.put("count", threading.Lock())
+
+
+def test_a_stand_in_raises_what_stands_among_the_answers():
+    with pytest.raises(errors.NoAnswer):
+        approves(StandIn(answers=[errors.NoAnswer]), ["a"])
+    with pytest.raises(errors.Stopped):
+        approves(StandIn(answers=[errors.Stopped("now")]), ["a"])
+    with pytest.raises(errors.NotSendable):
+        StandIn(answers=[threading.Lock()])
+
+
+def test_a_stand_in_that_was_stopped_has_no_answer():
+    t = StandIn(stop_after=0)
+    assert t.stopped()
+
+    with pytest.raises(errors.Stopped):
+        t.ask("go on?")
+    with pytest.raises(errors.NoAnswer):
+        t.ask("go on?", timeout=5)
+
+
+def test_an_async_stand_in_asks_and_answers():
+    async def main():
+        t = AsyncStandIn(answers=["yes"])
+        assert await approves_async(t) == "yes"
+        return t.asked, await t.put("double", 4), await t.put("plain")
+
+    assert asyncio.run(main()) == (["go on?"], 8, "plain")
+
+
 def test_the_function_is_called_with_a_stand_in():
     t = StandIn(inbox=[1, 2, 3])
 

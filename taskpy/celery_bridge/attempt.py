@@ -44,6 +44,12 @@ class AloneInside(CeleryInside):
             raise errors.UsageError("called like a function, this task gets no messages; start it by delay()")
         return super().recv(inbox, block, timeout) if inbox else super().recv(block, timeout)
 
+    def ask(self, question: Any, data: None = None, /, *, timeout: float | None = None) -> Any:
+        """Get no answer; raises `UsageError` where that would take for ever."""
+        if timeout is None:
+            raise errors.UsageError("called like a function, this task asks nobody; start it by delay()")
+        return super().ask(question, data, timeout=timeout)
+
 
 class CeleryAttempt:
     """An attempt of this process, under the contract of any task on a worker."""

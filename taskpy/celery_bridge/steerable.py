@@ -8,6 +8,7 @@ from celery.exceptions import Ignore
 from celery.utils import uuid
 
 from taskpy import errors, ops, space, spec
+from taskpy.attention import Handler
 from taskpy.celery_bridge import deliveries
 from taskpy.celery_bridge.attempt import AloneInside, CeleryAttempt, revoked
 from taskpy.celery_bridge.process import QUEUE
@@ -23,8 +24,8 @@ _running: dict[str, CeleryAttempt] = {}
 class Steerable(Task):  # type: ignore[misc]  # celery has no types
     """A Celery task that is steered by `RemoteTask.attach(its Celery id)`, in any process on any host.
 
-    Its function has `recv`, `send`, `sleep`, `stopped` and `for` of the task that it is bound to. `keep`, an option
-    of `@app.task`, is how long its end stays known to taskpy, in seconds.
+    Its function has `recv`, `send`, `sleep`, `stopped`, `ask`, `answers` and `for` of the task that it is bound to. `keep`, an
+    option of `@app.task`, is how long its end stays known to taskpy, in seconds.
     """
 
     keep: float = spec.KEEP_SECONDS
@@ -61,6 +62,14 @@ class Steerable(Task):  # type: ignore[misc]  # celery has no types
     def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
         """Say how far the task has come; see `Inside.progress`."""
         self.inside.progress(done, total, note)
+
+    def answers(self, topic: str, handler: Handler) -> None:
+        """Have `handler` answer what is asked about this topic; see `Inside.answers`."""
+        self.inside.answers(topic, handler)
+
+    def ask(self, question: Any, *, timeout: float | None = None) -> Any:
+        """Ask whoever is there, and wait for the answer, at most `timeout` seconds. Raises as `Inside.ask` does."""
+        return self.inside.ask(question, timeout=timeout)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.inside)

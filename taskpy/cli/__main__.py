@@ -29,6 +29,10 @@ SECTIONS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("send", "mail", "Send a value to a task."),
         ("recv", "mail", "Print what a task sends."),
         ("logs", "logs", "Print the log records of a task."),
+        ("ask", "ask", "Ask a task, and print its answer."),
+        ("answer", "ask", "Answer what a task asks."),
+        ("pause", "pause", "Let tasks stand still at their next safe point."),
+        ("resume", "pause", "Let paused tasks go on."),
         ("stop", "stop", "Ask tasks to stop, and wait for their end."),
     ),
     "Failures": (
@@ -53,7 +57,7 @@ _EXITS: tuple[tuple[tuple[type[errors.TaskpyError], ...], int], ...] = (
     ((errors.TaskNotFound,), exits.NOT_FOUND),
     ((errors.BrokerError, errors.ServerError), exits.UNREACHABLE),
     ((errors.SpecError,), exits.USAGE),
-    ((errors.TaskTimeout, errors.Empty, errors.Full), exits.TIMED_OUT),
+    ((errors.TaskTimeout, errors.Empty, errors.Full, errors.NoAnswer), exits.TIMED_OUT),
 )
 
 

@@ -1,7 +1,7 @@
 """`taskpy attach`: what a task sends is printed as it comes, what is typed goes into its inbox; until the task ends.
 
-Four threads bring what happens to the main one, the only one that prints: one reads the outbox, one the log and the
-progress, one reads standard input, one sends. So a full inbox keeps nobody from seeing what the task says, and Ctrl-C is always heard.
+Five threads bring what happens to the main one, the only one that prints: one reads the outbox, one the log and the
+progress, one what the task asks and whether it stands still, one reads standard input, one sends. So a full inbox keeps nobody from seeing what the task says, and Ctrl-C is always heard.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskpy.cli import exits, listing, reports, screen, values
+from taskpy.cli import ask, exits, listing, reports, screen, values
 from taskpy.cli.live import LiveLine
 from taskpy.cli.target import Target, pass_target
 from taskpy.cli.text import clean
@@ -24,8 +24,10 @@ from taskpy.reported import LogLine, Progress
 if TYPE_CHECKING:
     from taskpy.handle import Stream
     from taskpy.listed import Outline
+    from taskpy.question import Asked
     from taskpy.reader import Place
     from taskpy.remote import RemoteTask
+    from taskpy.status import Status
 
 #: How many lines wait to be sent when they do not come from a person: then the one who writes them waits, too.
 AHEAD = 100
@@ -33,6 +35,8 @@ AHEAD = 100
 LOOK_SECONDS = 0.2
 _QUESTION = "[s]top it, [d]etach, or [g]o on? "
 _ANSWERS = {"s", "d", "g"}
+#: What a line begins with that is no message, but the answer to what the task asks.
+_REPLY = "="
 
 
 @click.command()
@@ -47,10 +51,14 @@ def attach(target: Target, /, *, id: str, after: "Place", as_json: bool) -> None
     go on; a second Ctrl-C detaches. It ends when the task ends. Lines may come from a file or a pipe, too; at their end
     it goes on to follow.
 
+    What the task asks is shown as it comes. On a terminal a line that begins with "=" answers it, as =true does; any other
+    line is a message, so nobody answers by mistake. It is shown, too, when the task pauses and goes on.
+
     Its log records are printed on standard error; on a terminal a bar shows how far it has come.
 
     --json prints a line of JSON for each message, {"message": ..., "position": N}, for each log record, {"log": ...}, and
-    progress, {"progress": ...}, and one for the end: {"ended": ..., "result": ...}.
+    progress, {"progress": ...}, for each question, {"question": ...}, and pause, {"paused": ...}, and one for the end:
+    {"ended": ..., "result": ...}.
 
     The exit code is 0 when the task succeeded or you detached, 1 when it failed or was stopped, 130 after a second Ctrl-C.
     """
@@ -77,7 +85,10 @@ class _Session:
         self._has_terminal = self._is_person = sys.stdin.isatty()
         self._happened: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._put_off: deque[tuple[str, Any]] = deque()  # what happened during a question
-        self._outgoing: queue.Queue[str] = queue.Queue(0 if self._is_person else AHEAD)
+        # A message, or the answer to the question of this number.
+        self._outgoing: queue.Queue[tuple[int | None, str]] = queue.Queue(0 if self._is_person else AHEAD)
+        self._asked: Asked | None = None  # what the task asks, once it was shown
+        self._paused = False
         self._asking = False
         self._live = LiveLine()
         self._followed = 2  # what is read to its end: messages, and reports
@@ -85,7 +96,7 @@ class _Session:
     def run(self, greeting: str) -> int:
         """Print and send until the task ends or the user leaves; the exit code."""
         self._happened.put(("note", greeting))
-        for duty in (self._receive, self._watch, self._read, self._send):
+        for duty in (self._receive, self._watch, self._attend, self._read, self._send):
             threading.Thread(target=duty, name=f"taskpy-{duty.__name__.strip('_')}", daemon=True).start()
         while True:
             try:
@@ -130,6 +141,18 @@ class _Session:
         else:
             self._happened.put(("end", None))
 
+    def _attend(self) -> None:
+        from taskpy import errors
+
+        known: Status | None = None
+        with contextlib.suppress(errors.TaskNotFound):  # it has ended, and is not kept
+            try:
+                while known is None or not known.state.done:
+                    known = self._handle._attended(known)  # noqa: SLF001 - our own
+                    self._happened.put(("attention", known))
+            except errors.BrokerError as error:
+                self._happened.put(("failure", error))
+
     def _read(self) -> None:
         for line in _lines():
             if self._asking:
@@ -138,17 +161,23 @@ class _Session:
                 self._happened.put(("answer", answer))
                 continue
             self._happened.put(("typed", None))
-            if line:
-                self._outgoing.put(line)
+            asked = self._asked
+            if asked is not None and self._has_terminal and line.startswith(_REPLY):
+                self._outgoing.put((asked.number, line.removeprefix(_REPLY)))
+            elif line:
+                self._outgoing.put((None, line))
         self._happened.put(("no input", None))
 
     def _send(self) -> None:
         from taskpy import errors
 
         while True:
-            line = self._outgoing.get()
+            number, line = self._outgoing.get()
             try:
-                self._handle.send(values.read(line))
+                if number is None:
+                    self._handle.send(values.read(line))
+                else:
+                    self._handle.answer(values.read(line), number=number)
             except errors.TaskEnded:
                 return
             except errors.TaskpyError as error:
@@ -169,6 +198,8 @@ class _Session:
                 self._is_person = False
             case "report":
                 self._show_report(value)
+            case "attention":
+                self._show_attention(value)
             case _:
                 with self._live.aside():
                     self._print(what, value)
@@ -184,6 +215,30 @@ class _Session:
                 screen.line({"progress": reports.progress_fields(report)})
             case _:
                 self._live.show(lambda columns: reports.progress_bar(report, columns, sys.stderr))
+
+    def _show_attention(self, status: "Status") -> None:
+        asked, before = status.question, self._asked
+        self._asked = asked
+        if (asked and asked.number) != (before and before.number):
+            self._say({"question": ask.fields(asked)}, self._question_text(asked))
+        if status.paused != self._paused:
+            self._paused = status.paused
+            goes_on = "" if status.state.done else "it goes on"
+            self._say({"paused": self._paused}, "it is paused" if self._paused else goes_on)
+
+    def _question_text(self, asked: "Asked | None") -> str:
+        if asked is None:
+            return ""
+        how = f"; type {_REPLY} and a value to answer" if self._has_terminal else ""
+        return f"it asks: {clean(values.plain(asked.data, limit=ask.LONG))}{how}"
+
+    def _say(self, fields: dict[str, Any], text: str) -> None:
+        """Print what has changed: a line of JSON, or words, where there are some."""
+        if self._as_json:
+            screen.line(fields)
+        elif text:
+            with self._live.aside():
+                screen.note(text)
 
     def _print(self, what: str, value: Any) -> None:
         match what:
@@ -237,7 +292,7 @@ class _Session:
         while True:
             click.echo(_QUESTION, nl=False, err=True)
             what, answer = self._next()
-            while what in {"message", "note", "report", "typed"}:
+            while what in {"message", "note", "report", "attention", "typed"}:
                 if what != "typed":  # the line that it would move is not there now
                     self._put_off.append((what, answer))
                 what, answer = self._next()

@@ -6,7 +6,7 @@ from typing import Any
 from taskpy import codec, errors
 from taskpy.cli import values
 from taskpy.cli.text import clean
-from taskpy.line_redis import exception_of
+from taskpy.unpacked import exception_of
 
 #: How much of an exception's text a line shows.
 LINE = 500

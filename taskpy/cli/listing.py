@@ -20,6 +20,9 @@ STATES = ("queued", "delayed", "running", "succeeded", "failed", "stopped")
 #: How many characters of a name, a queue or a reason a list shows.
 CELL = 128
 
+#: The flags of which a list shows one, in this order, instead of the state.
+_WORDS = ("stopping", "paused", "waiting", "pausing", "delayed")
+
 COLUMNS = (
     Column("ID"),
     Column("STATE", colours=screen.STATES),
@@ -71,9 +74,8 @@ def show_rows(found: Sequence["Outline"]) -> None:
 
 def word_of(one: "Outline") -> str:
     """The state of a task in one word, with what is a flag beside the state."""
-    if one.stopping:
-        return "stopping"
-    return "delayed" if one.due is not None else str(one.state)
+    flags = one.flags
+    return next((str(flag) for flag in _WORDS if flag in flags), str(one.state))
 
 
 def cells_of(one: "Outline", now: float) -> list[str]:
@@ -105,6 +107,7 @@ def fields_of(one: "Outline") -> dict[str, Any]:
         "retries": one.retries,
         "lost": one.lost,
         "stopping": one.stopping,
+        "flags": sorted(one.flags),
         "reason": one.reason,
         "worker": one.worker,
         "submitted": one.submitted,

@@ -21,6 +21,9 @@ _PROSE = 100
 STATES = {
     "running": "cyan",
     "stopping": "yellow",
+    "paused": "magenta",
+    "pausing": "magenta",
+    "waiting": "magenta",
     "succeeded": "green",
     "failed": "red",
     "stopped": "yellow",

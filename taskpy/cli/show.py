@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskpy.cli import reports, screen, values
+from taskpy.cli import ask, reports, screen, values
 from taskpy.cli.listing import fields_of
 from taskpy.cli.moments import ago, length, stamp, until
 from taskpy.cli.stop import asked
@@ -26,6 +26,8 @@ NAME = 200
 #: What the words of events mean; {} is what belongs to the word.
 _EVENTS = {
     "stop": "asked to stop",
+    "pause": "asked to pause",
+    "resume": "resumed",
     "retry": "failed on {}, to be tried again",
     "release": "handed back by {}",
     "unknown": "given back by {}, which does not know its name",
@@ -106,6 +108,8 @@ def _document(about: "About") -> dict[str, Any]:
         "origin": task.origin,
         "heir": task.heir,
         "stop": _stop_fields(task),
+        "question": ask.fields(about.question),
+        "pause": None if task.pause is None else {"since": task.pause[0], "by": task.pause[1]},
         "checkpoint": _checkpoint_fields(about),
         "messages": {"received": task.received, "acknowledged": task.acknowledged, "sent": task.sent},
         "progress": reports.progress_fields(about.progress),
@@ -153,6 +157,13 @@ def _show_head(about: "About", *, served: bool) -> None:
     if about.checkpoint is not None:
         marks = counted(task.acknowledgements, "acknowledgement")
         _show_field("checkpoint", f"its state has {size(about.checkpoint)}; {marks} so far")
+    if about.question is not None:
+        _show_field(
+            "asks", f"{clean(values.plain(about.question.data, limit=NAME))}  (taskpy answer {clean(task.id)} VALUE)"
+        )
+    if task.pause is not None and not task.stopping:
+        since, by = task.pause
+        _show_field("pause", f"asked for {ago(since, now)}{f' by {clean(by, limit=NAME)}' if by else ''}")
     if task.reason is not None:
         _show_field("stop", asked(task.reason, task.by, task.note) + _what_follows(task, now))
     if task.parent:
@@ -169,15 +180,24 @@ def _sentence(task: "Snapshot", now: float) -> str:
     took = f", after {length(task.ended - task.started)}" if task.ended and task.started else ""
     match str(task.state):
         case "queued" if task.due is not None:
-            return f"delayed: it is due {until(task.due, now)}, at {stamp(task.due)}"
+            return f"delayed: it is due {until(task.due, now)}, at {stamp(task.due)}{_flags(task)}"
         case "queued":
-            return f"queued: it waits for a worker; submitted {ago(task.submitted, now)}"
+            return f"queued: it waits for a worker; submitted {ago(task.submitted, now)}{_flags(task)}"
         case "running":
-            asked = f"; asked to stop{_because(task.reason)}" if task.stopping else ""
-            return f"running for {length(now - (task.started or now))}{asked}"
+            return f"running for {length(now - (task.started or now))}{_flags(task)}"
         case "stopped":
             return f"stopped {ago(task.ended, now)}{took}{_because(task.reason)}"
     return f"{task.state} {ago(task.ended, now)}{took}"
+
+
+#: What the flags say behind the state.
+_FLAGS = {"paused": "paused", "pausing": "asked to pause", "waiting": "it asks, and waits for an answer"}
+
+
+def _flags(task: "Snapshot") -> str:
+    said = [f"asked to stop{_because(task.reason)}"] if task.stopping else []
+    said += [words for flag, words in _FLAGS.items() if flag in task.flags]
+    return "".join(f"; {words}" for words in said)
 
 
 def _what_follows(task: "Snapshot", now: float) -> str:
@@ -245,6 +265,8 @@ def _event(event: "Event") -> str:
     detail = clean(event.detail, limit=NAME)
     if event.word == "stop":
         return _EVENTS["stop"] + (f": {detail}" if detail else "")
+    if event.word in {"pause", "resume"}:
+        return _EVENTS[event.word] + (f" by {detail}" if detail else "")
     return _EVENTS.get(event.word, clean(event.word, limit=NAME) + " {}").format(detail)
 
 

@@ -1,9 +1,10 @@
 -- some fields of many tasks; reads only
 -- KEYS: (task)...
--- ARGV: the fields
+-- ARGV: the fields; of one with ? in front is told only whether it is there
 -- returns: per task the values
+-- needs: values
 local rows = {}
 for i, task in ipairs(KEYS) do
-  rows[i] = redis.call('HMGET', task, unpack(ARGV))
+  rows[i] = values(task, ARGV)
 end
 return rows

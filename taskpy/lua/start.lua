@@ -21,6 +21,6 @@ for i, id in ipairs(ids) do
     mine = false
     unhold(held, id, token, state, current)
   end
-  answers[i] = mine and brief({ unpack(values, 4, 19) }, attempts, started) or 0
+  answers[i] = mine and brief({ unpack(values, 4, 20) }, attempts, started) or 0
 end
 return answers

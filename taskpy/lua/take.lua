@@ -24,4 +24,4 @@ if number > last then
 elseif not (state == 'running' and current == token) then
   return 'again'
 end
-return brief({ unpack(values, 4, 19) }, attempts, now())
+return brief({ unpack(values, 4, 20) }, attempts, now())

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from taskpy import spec as specs
-from taskpy.answers import Agreement, Children, Mail, Receipt, Reported, Standing, shard_count, text, texts
+from taskpy.answers import (
+    STATUS_FIELDS,
+    Agreement,
+    Children,
+    Mail,
+    Receipt,
+    Reported,
+    Response,
+    Standing,
+    shard_count,
+    text,
+    texts,
+)
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, end_keys, ms, plain, scripted, task_keys
 from taskpy.spec import Follows
@@ -98,8 +110,8 @@ def locate(keys: Keys, *, id: str) -> Op[str | None]:
 
 
 def status(keys: Keys, *, id: str) -> Op[Standing | None]:
-    """Read where a task stands, how far it has come and what came of it; None: no such task."""
-    return plain("status", ["HMGET", keys.task(id), "st", "res", "exc", "stop", "by", "pr"], Standing.of)
+    """Read where a task stands, how far it has come, what it asks and what came of it; None: no such task."""
+    return plain("status", ["HMGET", keys.task(id), *STATUS_FIELDS], Standing.of)
 
 
 def stop(
@@ -170,6 +182,60 @@ def inquire(keys: Keys, *, id: str) -> Op[int]:
     Answers 0 when the task does not run.
     """
     return scripted("inquire", [keys.task(id)], [id, keys.worker("")], int)
+
+
+def ask(
+    keys: Keys, *, id: str, sender: str, number: int, question: bytes, limit: int = specs.QUESTION_LIMIT
+) -> Op[int | str]:
+    """Put a question to a task; `sender` numbers what it asks from 1.
+
+    Answers its number among all questions to the task, or 'full', 'unknown' or the final state of an ended task.
+    """
+
+    def decode(answer: Any) -> int | str:
+        return answer if isinstance(answer, int) else text(answer)
+
+    return scripted("ask", [keys.task(id)], [id, keys.worker(""), sender, number, question, limit], decode)
+
+
+def response(keys: Keys, *, id: str, number: int) -> Op[Response | None]:
+    """Read what a task has answered to a question, and where it stands; None: no such task."""
+    return plain("response", ["HMGET", keys.task(id), "st", f"a:{number}", "qo"], lambda row: Response.of(row, number))
+
+
+def retract(keys: Keys, *, id: str, number: int) -> Op[bool]:
+    """Forget a question to a task and its answer, for nobody waits for it; True: it was open until now."""
+    return scripted("retract", [keys.task(id)], [number], bool)
+
+
+def answered(keys: Keys, *, id: str) -> Op[tuple[int, str]]:
+    """Read the number of the last question that a task asked, and who has answered it ('': nobody, or nobody knows)."""
+    return plain("answered", ["HMGET", keys.task(id), "pn", "pw"], lambda row: (int(row[0] or 0), text(row[1] or b"")))
+
+
+def answer(keys: Keys, *, id: str, number: int, answer: bytes, name: str, by: str = "") -> Op[str]:
+    """Answer the question of this number that a task asks; the first answer counts, `by` (a word) says whose it is.
+
+    `name` is this answer's own, so that one sent twice is one. Answers 'accepted', 'answered' (by another one), 'none' (the
+    task does not ask this, any more), 'unknown', or a final state.
+    """
+    return scripted("answer", [keys.task(id)], [id, keys.worker(""), number, answer, name, by], text)
+
+
+def pause_task(keys: Keys, *, id: str, name: str, by: str = "") -> Op[str]:
+    """Ask a task to pause at its next safe point; `by` (a word) says who, `name` is this call's own.
+
+    Answers 'paused' (it stands still), 'pausing', 'unknown', or a final state.
+    """
+    return scripted("pause_task", [keys.task(id), keys.events(id)], [id, keys.worker(""), by, name], text)
+
+
+def resume_task(keys: Keys, *, id: str, name: str, by: str = "") -> Op[str]:
+    """Let a task that was asked to pause go on; `by` (a word) says who, `name` is this call's own.
+
+    Answers its state, or 'unknown'.
+    """
+    return scripted("resume_task", [keys.task(id), keys.events(id)], [id, keys.worker(""), by, name], text)
 
 
 def receive(keys: Keys, *, id: str, index: int, count: int) -> Op[Mail]:

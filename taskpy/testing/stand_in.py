@@ -4,13 +4,18 @@ Nothing runs in the background and nothing waits. What the function may receive 
 kept.
 """
 
+import inspect
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from taskpy import codec, errors, flow, inside_aio, spec
+from taskpy.desk import Answer, LocalDesk, Unheard
 from taskpy.inside import Inside, Run
 from taskpy.mailbox import Inbox, Received, Stored
 from taskpy.nudge import Nudge
+from taskpy.question import Reply, dump_answer, dump_asked, dump_question, load_answer, load_asked, load_question
 from taskpy.reports import Reports
 from taskpy.spec import MISSING, StopReason, Wish
 
@@ -18,18 +23,56 @@ from taskpy.spec import MISSING, StopReason, Wish
 LOOKS_LIMIT = 100_000
 
 
+class _ScriptedDesk(LocalDesk):
+    """A desk at which the answers lie ready."""
+
+    def __init__(self, script: "_Script", answers: Iterable[Any]) -> None:
+        super().__init__(script.nudge, Unheard())
+        self._script = script
+        self._answers = deque(answers)
+        for answer in self._answers:
+            if not _is_error(answer):
+                dump_answer(answer)  # raises here, where the test says it
+        self.asked: list[Any] = []
+
+    def pose(self, question: Any) -> flow.Flow[int]:
+        """Keep the question."""
+        self.asked.append(load_asked(dump_asked(question)))
+        if not self._answers and self._script.wish is None:
+            raise errors.UsageError(
+                f"it asks {self.asked[-1]!r}, and the test has no answer (any more): StandIn(answers=[...])"
+            )
+        return flow.just(len(self.asked))
+
+    def answer(self, number: int) -> Answer | None:
+        """The next answer."""
+        del number
+        if not self._answers:
+            return None
+        answer = self._answers.popleft()
+        if _is_error(answer):
+            raise answer
+        return Answer(load_answer(dump_answer(answer)))
+
+
+def _is_error(answer: Any) -> bool:
+    return isinstance(answer, BaseException) or (isinstance(answer, type) and issubclass(answer, BaseException))
+
+
 class _Script:
     """A mailbox with a beginning and an end: when its messages are read, or it was looked at often enough, it stops."""
 
     resumable: bool | None = None
     full = False
+    called = False
 
-    def __init__(self, inbox: Iterable[Any], stop_after: int | None, state: Any) -> None:
+    def __init__(self, inbox: Iterable[Any], stop_after: int | None, state: Any, answers: Iterable[Any]) -> None:
         self.nudge = Nudge()
         self.wish: Wish | None = None
         self.draining = False
         self.lost = False
         self.reports = Reports()
+        self.desk = _ScriptedDesk(self, answers)
         self.sent: list[Any] = []
         self.states: list[Any] = []
         self._inbox = Inbox()
@@ -114,6 +157,7 @@ class _Scripted:
     """What both forms have: they wait for nothing, and remember."""
 
     _mailbox: Any
+    _flows: Any
 
     @property
     def sent(self) -> list[Any]:
@@ -126,6 +170,20 @@ class _Scripted:
         """What the function's checkpoints have stored so far."""
         found: list[Any] = self._mailbox.states
         return found
+
+    @property
+    def asked(self) -> list[Any]:
+        """What the function has asked so far."""
+        found: list[Any] = self._mailbox.desk.asked
+        return found
+
+    def _prepared(self, topic: str, data: Any) -> Any:
+        question = load_question(1, dump_question(topic, data))
+        attention = self._flows.attention
+        handler = attention.handler(topic)
+        if handler is None:
+            Reply(known=attention.topics).result(topic)  # raises UnknownTopic
+        return partial(handler, question.data)
 
     def stopped(self) -> bool:
         """Whether the task is to stop."""
@@ -152,6 +210,7 @@ class StandIn(_Scripted, Inside):
     `inbox` is what `recv` and `for` give, `To(name, data)` what is for a named one; behind the last message the task is
     asked to stop. `stop_after` asks it to stop after it has looked so often, by `stopped()` or `sleep()`. `sleep` returns
     at once. `state` is what `t.state` finds. `sent` is what the function sent, `states` what its checkpoints stored.
+    `answers` is what `ask` gives, one after the other, and an exception among them is raised; `asked` is what it has asked.
     `args` and `kwargs` are for a function that reads them from its task.
     """
 
@@ -165,8 +224,16 @@ class StandIn(_Scripted, Inside):
         attempt: int = 1,
         prev: Any = MISSING,
         state: Any = None,
+        answers: Iterable[Any] = (),
     ) -> None:
-        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after, state))
+        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after, state, answers))
+
+    def put(self, topic: str, data: Any = None) -> Any:
+        """Call the handler that the function has registered for this topic; what it returns, as whoever asks gets it.
+
+        Raises `UnknownTopic` where there is none, `NotSendable` or `TooLarge` as there, and whatever the handler raises.
+        """
+        return _carried(self._prepared(topic, data)())
 
     def sleep(self, seconds: float) -> bool:
         """Do not sleep; False when the task is to stop."""
@@ -187,8 +254,14 @@ class AsyncStandIn(_Scripted, inside_aio.Task):
         attempt: int = 1,
         prev: Any = MISSING,
         state: Any = None,
+        answers: Iterable[Any] = (),
     ) -> None:
-        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after, state))
+        super().__init__(_run(args, kwargs, attempt, prev), _Script(inbox, stop_after, state, answers))
+
+    async def put(self, topic: str, data: Any = None) -> Any:
+        """Call the handler that the function has registered for this topic: as `StandIn.put`."""
+        answer = self._prepared(topic, data)()
+        return _carried(await answer if inspect.isawaitable(answer) else answer)
 
     async def sleep(self, seconds: float) -> bool:
         """Do not sleep; False when the task is to stop."""

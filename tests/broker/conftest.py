@@ -56,7 +56,7 @@ end end
 local redis = { call = guarded(server.call), pcall = guarded(server.pcall) }
 """
 #: These may be refused by a full server; `mark` when it sends, the lines of `report`.
-MAY_NEED_MEMORY = {"submit", "submit_keyed", "submit_many", "revive", "spawn", "send", "mark", "report"}
+MAY_NEED_MEMORY = {"submit", "submit_keyed", "submit_many", "revive", "spawn", "send", "mark", "report", "ask"}
 
 
 class Rig:

@@ -9,6 +9,8 @@ from tests.broker import test_attempts as attempts
 from tests.broker import test_checkpoints as checkpoints
 from tests.broker import test_keyed as keyed
 from tests.broker import test_messages as messages
+from tests.broker import test_pausing as pauses
+from tests.broker import test_questions as questions
 from tests.broker import test_queues as queues
 from tests.broker import test_receipts as receipts
 from tests.broker import test_recover as recovers
@@ -372,6 +374,156 @@ CONTROLS = {
         "(redis.call('HGET', task, 'fell') or 'gone') == ARGV[2] and id or ''",
         "id",
         trees.test_a_late_word_that_all_were_asked_does_not_count,
+    ),
+    "a question is put twice": (
+        "ask",
+        "tonumber(counted or 0) >= tonumber(number)",
+        "false",
+        questions.test_a_running_task_is_asked_and_answers,
+    ),
+    "there is no end of questions": (
+        "ask",
+        "if #all >= tonumber(limit) then return 'full' end",
+        "",
+        questions.test_so_many_may_wait,
+    ),
+    "no fence for replies": (
+        "respond",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        lambda rig: questions.test_answers_are_fenced(rig, "started again"),
+    ),
+    "a question is replied to twice": (
+        "respond",
+        "if rest then -- else: answered before, or retracted",
+        "rest = rest or open or ''; do",
+        questions.test_a_question_is_answered_once,
+    ),
+    "replies are kept for ever": (
+        "respond",
+        "if #all > limit then redis.call('HDEL', task, 'a:' .. table.remove(all, 1)) end",
+        "",
+        questions.test_so_many_answers_are_kept_that_nobody_fetches,
+    ),
+    "an answer is told to who has not asked": (
+        "orders",
+        "string.match(posed_by or '', '^(.*) %d+$') == token",
+        "true",
+        lambda rig: questions.test_the_question_of_a_lost_attempt_goes_on(rig, answered=True),
+    ),
+    "no fence for a question": (
+        "pose",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        lambda rig: questions.test_answers_are_fenced(rig, "started again"),
+    ),
+    "a late question counts": (
+        "pose",
+        "if by == token and tonumber(last) > count then return 0 end",
+        "",
+        questions.test_a_late_copy_of_a_question_asks_nothing,
+    ),
+    "a question is asked twice": (
+        "pose",
+        "if not (by == token and tonumber(last) == count) then",
+        "if true then",
+        questions.test_a_task_asks_and_is_answered,
+    ),
+    "the question of a lost attempt is forgotten": (
+        "pose",
+        "if by == token or known ~= question then",
+        "if true then",
+        lambda rig: questions.test_the_question_of_a_lost_attempt_goes_on(rig, answered=True),
+    ),
+    "any question of a lost attempt goes on": (
+        "pose",
+        "if by == token or known ~= question then",
+        "if by == token then",
+        questions.test_another_question_of_the_next_attempt_is_another,
+    ),
+    "the last answer counts": (
+        "answer",
+        "if answered then return 'answered' end",
+        "",
+        questions.test_the_first_answer_counts,
+    ),
+    "an answer is for any question": (
+        "answer",
+        "if asked ~= number or not question then",
+        "if not question then",
+        questions.test_an_answer_is_for_the_question_of_that_number,
+    ),
+    "an answer is not known again": (
+        "answer",
+        "if asked == number and known == name then return 'accepted' end",
+        "",
+        questions.test_a_task_asks_and_is_answered,
+    ),
+    "no fence for a withdrawal": (
+        "withdraw",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        lambda rig: questions.test_answers_are_fenced(rig, "started again"),
+    ),
+    "no fence for a park": (
+        "park",
+        "if state ~= 'running' or current ~= token then return 0 end",
+        "if not state then return 0 end",
+        pauses.test_a_park_is_fenced,
+    ),
+    "a late park counts": (
+        "park",
+        "or orders ~= known then",
+        "then",
+        pauses.test_a_late_copy_of_a_park_does_not_count_for_another_pause,
+    ),
+    "who was not asked stands still": (
+        "park",
+        "if not since or orders",
+        "if orders",
+        pauses.test_who_was_not_asked_does_not_stand_still,
+    ),
+    "a late pause counts": (
+        "pause_task",
+        "if last and not since then",
+        "if not since then",
+        lambda rig: pauses.test_a_late_copy_of_a_pause_changes_nothing(rig, effect=True),
+    ),
+    "a pause that changes nothing is not remembered": (
+        "pause_task",
+        "if last then redis.call('HSET', task, 'pl', last) end",
+        "if last and not since then redis.call('HSET', task, 'pl', last) end",
+        lambda rig: pauses.test_a_late_copy_of_a_pause_changes_nothing(rig, effect=False),
+    ),
+    "the second pause counts": (
+        "pause_task",
+        "if last and not since then",
+        "if last then",
+        pauses.test_asked_again_it_is_asked_once,
+    ),
+    "a late resume counts": (
+        "resume_task",
+        "last = remembered(last, name)",
+        "last = name",
+        lambda rig: pauses.test_a_late_copy_of_a_resume_changes_nothing(rig, effect=True),
+    ),
+    "an answer that has come is withdrawn": (
+        "withdraw",
+        "if answer then return { answer } end",
+        "",
+        questions.test_what_is_answered_is_not_withdrawn,
+    ),
+    "a late withdrawal counts": (
+        "withdraw",
+        "if last ~= number then return 1 end",
+        "",
+        questions.test_a_late_copy_of_a_question_asks_nothing,
+    ),
+    "a checkpoint takes any answer out": (
+        "mark",
+        "if settled and redis.call('HGET', task, 'pn') == settled then",
+        "if settled then",
+        lambda rig: questions.test_a_checkpoint_with_the_answer_takes_it_out(rig, 2),
     ),
 }
 

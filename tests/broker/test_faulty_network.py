@@ -25,7 +25,7 @@ FAULTS = dict.fromkeys(MODES, 2) | {"delay": 1, "black-hole": 1, "half-open": 1}
 #: No call may take longer; those that fail most slowly take a few tenths of a second.
 DEADLINE_SECONDS = 10.0
 #: What Redis writes from its clock differs between two runs; and a question that is repeated is one more.
-CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked", b"tree"}
+CLOCKS = {b"submitted", b"started", b"ended", b"until", b"hold", b"asked", b"tree", b"pz"}
 #: These say whether it was this very call that did it, which a repeated one no longer knows; `inquire` asks once more.
 ANSWER_ONCE = {
     "submit",
@@ -40,6 +40,7 @@ ANSWER_ONCE = {
     "inquire",
     "pause",
     "due",
+    "retract",
 }
 
 
@@ -89,6 +90,22 @@ STEPS = [
     ("adopt", {"token": "w1.1", "restarts": 0, "keep": 99.0}),
     ("spawn", {"parent": "b", "token": "w1.1", "id": "child"}),
     ("parent", {"id": "child"}),
+    ("ask", {"id": "a", "sender": "t", "number": 1, "question": b"how far?"}),
+    ("ask", {"id": "a", "sender": "t", "number": 2, "question": b"and now?"}),
+    ("orders", {"id": "a", "token": "w1.1"}),
+    ("respond", {"token": "w1.1", "answers": [(1, b"half")]}),
+    ("response", {"id": "a", "number": 1}),
+    ("retract", {"id": "a", "number": 1}),
+    ("retract", {"id": "a", "number": 2}),
+    ("pose", {"token": "w1.1", "count": 1, "question": b"delete?"}),
+    ("answer", {"id": "a", "number": 1, "answer": b"yes", "name": "n1", "by": "ann"}),
+    ("answered", {"id": "a"}),
+    ("withdraw", {"token": "w1.1", "number": 1}),
+    ("pose", {"token": "w1.1", "count": 2, "question": b"delete?"}),
+    ("withdraw", {"token": "w1.1", "number": 2}),
+    ("pause_task", {"id": "a", "name": "n2", "by": "ann"}),
+    ("park", {"token": "w1.1", "orders": 4}),
+    ("resume_task", {"id": "a", "name": "n3", "by": "ann"}),
     ("stop", {"id": "b", "reason": "enough", "follows": "kill", "grace": 60.0}),
     ("stop", {"id": "b", "reason": "all", "follows": "kill", "grace": 60.0, "tree": True}),
     ("children", {"id": "b", "first": 0, "count": 9}),

@@ -35,6 +35,7 @@ def test_what_brings_something_in_is_refused_and_writes_nothing(real_rig):
             ("revive", {"id": "b", "new_id": "c"}),
             ("send", {"sender": "s", "number": 1, "body": b"m"}),
             ("mark", {"token": token, "sent": 0, "messages": [b"m"]}),
+            ("ask", {"sender": "s", "number": 1, "question": b"q"}),
         ]:
             with pytest.raises(errors.Busy):
                 rig.run(rig.op(verb, **given))
@@ -49,6 +50,7 @@ def test_a_whole_life_goes_on(real_rig):
     rig.submit(id="paused", queue="other")
     rig.submit(id="purged", queue="other")
     rig.send(id="succeeds", sender="s", number=1, body=b"m")
+    rig.ask(id="succeeds", sender="t", number=1, question=b"q")
     rig.raw.zadd(rig.keys.later(), {"delayed": 1})
     rig.raw.delete(rig.keys.bell("q"))
 
@@ -68,6 +70,19 @@ def test_a_whole_life_goes_on(real_rig):
         assert rig.mark(id="succeeds", token="w1.2", number=1, acknowledged=Taken(1), sent=0) is True
         assert rig.report(id="succeeds", token="w1.2", number=1, progress=b"p") == "kept"
         assert rig.report(id="succeeds", token="w1.2", number=2, lines=[b"line"]) == "full"  # and no error
+        assert rig.orders(id="succeeds", token="w1.2").questions == [(1, b"q")]
+        assert rig.respond(id="succeeds", token="w1.2", answers=[(1, b"a" * 10_000)]) is True
+        assert rig.response(id="succeeds", number=1).answer == b"a" * 10_000
+        assert rig.retract(id="succeeds", number=1) is False
+        for count, answered in ((1, True), (2, False)):
+            assert rig.pose(id="succeeds", token="w1.2", count=count, question=b"?" * 10_000).number == count
+            if answered:
+                assert rig.answer(id="succeeds", number=count, answer=b"a" * 10_000, name="n") == "accepted"
+            assert (rig.withdraw(id="succeeds", token="w1.2", number=count).answer is not None) == answered
+        assert rig.pause_task(id="succeeds", name="n1") == "pausing"
+        assert rig.park(id="succeeds", token="w1.2", orders=3) == "parked"
+        assert rig.resume_task(id="succeeds", name="n2") == "running"
+        assert rig.resume_task(id="succeeds", name="n3") == "running"
         assert rig.stop(id="stops", reason="enough") == "stopping"
         assert rig.stop(id="queued") == "stopped"
         assert rig.heartbeat(tasks=[("succeeds", "w1.2")]).held == 3

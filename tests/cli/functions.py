@@ -149,3 +149,21 @@ def summer(t):
         if not number:
             raise ValueError("nothing to add")
     return total
+
+
+@task(name="cli.asks")
+def asks(t, question):
+    """Asks whoever is there, and says what it heard."""
+    t.send("ready")
+    return {"heard": t.ask(question)}
+
+
+@task(name="cli.knows")
+def knows(t):
+    """Answers questions, until a stop."""
+    t.answers("estimate", lambda: {"left": 12})
+    t.answers("twice", lambda data: data * 2)
+    t.send("ready")
+    while t.sleep(60):
+        pass
+    return "stopped politely"

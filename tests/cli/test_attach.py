@@ -212,3 +212,72 @@ def test_it_runs_in_this_process_too(cli, working):
     done = cli("attach", task.id, typed="1\nend\n")
     assert done.lines == ["ready", '{"heard": 1}']
     assert done.code == 0
+
+
+# -- questions and pauses -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def asking(place):
+    """A task that asks."""
+    task = place.client.submit("cli.asks", "Overwrite 3 files?")
+    assert task.recv(timeout=10) == "ready"
+    yield task
+    task.stop()
+
+
+def test_a_question_is_shown_and_a_line_answers_it(place, asking):
+    terminal = Terminal(place.environment, "attach", asking.id)
+    terminal.see("it asks: Overwrite 3 files?; type = and a value to answer\n")
+    terminal.type("true\n")  # a message: nobody answers by mistake
+    terminal.type('={"all": true}\n')
+    terminal.see('it has succeeded: {"heard": {"all": true}}\n')
+
+    assert terminal.ended() == 0
+    terminal.close()
+    assert asking.snapshot().received == 1
+
+
+def test_without_a_question_such_a_line_is_a_message(attached):
+    attached.type("=1\n")
+    attached.see('{"heard": "=1"}\n')
+
+
+def test_an_answer_from_elsewhere_is_no_trouble(place, asking):
+    terminal = Terminal(place.environment, "attach", asking.id)
+    terminal.see("it asks: Overwrite 3 files?")
+    asking.answer("elsewhere")
+    terminal.see('it has succeeded: {"heard": "elsewhere"}\n')
+
+    assert terminal.ended() == 0
+    terminal.close()
+
+
+def test_a_pause_is_shown(attached, obedient):
+    assert obedient.pause(join=True, timeout=10)
+    attached.see("it is paused\n")
+    obedient.resume()
+    attached.see("it goes on\n")
+    attached.type("end\n")
+
+    assert attached.ended() == 0
+
+
+def test_questions_and_pauses_as_lines_of_json(place, asking):
+    begun = subprocess.Popen(
+        [*COMMAND, "attach", asking.id, "--json"],
+        env=place.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = map(json.loads, begun.stdout)
+    question = {"question": {"number": 1, "question": "Overwrite 3 files?"}}
+    assert next(line for line in lines if "question" in line) == question
+    assert asking.pause(join=True, timeout=10)
+    assert next(line for line in lines if "paused" in line) == {"paused": True}
+    asking.answer(True)
+    asking.resume()
+    assert next(line for line in lines if "ended" in line)["result"] == {"heard": True}
+    assert begun.wait(10) == 0
+    begun.stdout.close()

@@ -8,7 +8,7 @@ import uuid
 from decimal import Decimal
 from pathlib import Path
 
-from taskpy import codec, values
+from taskpy import codec, question, values, wire
 from taskpy.info import WorkerInfo
 from taskpy.reported import LogLine, Progress
 from taskpy.retry import Backoff
@@ -17,6 +17,7 @@ from taskpy.spec import Options, TaskSpec
 FOLDER = Path(__file__).parent / "corpus"
 #: The targets that read envelopes: each of them gets each of the attacks.
 ENVELOPES = ("spec", "message", "state", "result", "exception", "progress", "line", "info", "value")
+ENVELOPES += ("question", "reply", "asked", "own_answer")
 
 VALUES = [None, True, 2**64, -(10**30), 1.5, "ä", b"\xff", (1, {2}), frozenset({3}), Decimal("1E+5"), uuid.UUID(int=7)]
 MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.UTC)
@@ -45,6 +46,16 @@ def valid():
         ("exception", "plain"): _error(),
         ("progress", "plain"): codec.dump_progress(Progress(1, 2.5, "note")),
         ("line", "plain"): codec.dump_line(LogLine(1.7e9, "INFO", "my.logger", "text")),
+        ("question", "plain"): question.dump_question("status", VALUES),
+        ("question", "topic"): wire.seal({"t": "two words", "d": 1}, where="", parts={}, limit=1000),
+        ("reply", "plain"): question.dump_reply(question.Reply(VALUES)),
+        ("reply", "error"): question.dump_reply(question.Reply(error=OSError(2, "no such file", "name"))),
+        ("reply", "unknown"): question.dump_reply(question.Reply(known=("a", "b"))),
+        ("reply", "topics"): wire.seal({"u": [1, None]}, where="", parts={}, limit=1000),
+        ("reply", "empty"): wire.seal({}, where="", parts={}, limit=1000),
+        ("asked", "plain"): question.dump_asked(VALUES),
+        ("asked", "empty"): wire.seal({}, where="", parts={}, limit=1000),
+        ("own_answer", "plain"): question.dump_answer(VALUES),
         ("info", "plain"): info.dump(),
         ("taken", "plain"): b"12 15-17 20",
         ("taken", "endless"): b"0 1-99999999999",
@@ -56,6 +67,8 @@ def valid():
         ("nudge", "mail"): b"a 7",
         ("nudge", "stop"): b"a 7 stop kill 10000 ann@web-3:4711 too slow",
         ("nudge", "seen"): b"a 7 seen 3",
+        ("nudge", "order"): b"a 7 order 3",
+        ("nudge", "order-of-nothing"): b"a 7 order -1",
         ("nudge", "nonce"): b"! 5",
         ("nudge", "nan"): b"a 7 stop kill nan - x",
         ("nudge", "digits"): b"a " + b"9" * 5000 + b" seen " + b"9" * 5000,

@@ -7,14 +7,26 @@ from taskpy_worker.listener import Listener
 from taskpy import call, codec, errors, ops, pages
 from taskpy.info import KnownWorker, WorkerInfo
 from taskpy.keys import Keys
-from taskpy.line_redis import lines_of, progress_of
 from taskpy.listed import Worker
 from taskpy.mailbox_redis import Fetched
 from taskpy.ops import op
+from taskpy.question import (
+    dump_answer,
+    dump_asked,
+    dump_question,
+    dump_reply,
+    load_answer,
+    load_asked,
+    load_question,
+    load_reply,
+    readable_reply,
+    shown_asked,
+)
 from taskpy.retry import backoff_of
 from taskpy.space import Space
 from taskpy.spec import ID, NAME
 from taskpy.taken import Taken
+from taskpy.unpacked import lines_of, progress_of
 
 KEYS = Keys("fuzz")
 
@@ -73,6 +85,30 @@ def line(data):
     assert lines_of([data, b"garbage"])[0] == found
 
 
+def question(data):
+    found = load_question(1, data)
+    assert NAME.fullmatch(found.topic)
+    dump_question(found.topic, found.data)
+
+
+def reply(data):
+    found = load_reply(data)
+    with contextlib.suppress(errors.UnknownTopic, errors.AnswerFailed):
+        found.result("topic")
+    dump_reply(found)
+    assert readable_reply(data) == found or found.error is not None or found.value != found.value
+
+
+def asked(data):
+    dump_asked(load_asked(data))
+    shown_asked(data)
+
+
+def own_answer(data):
+    """The answer to a question that the task has asked."""
+    dump_answer(load_answer(data))
+
+
 def info(data):
     found = WorkerInfo.load(data)  # never fails
     KnownWorker.of(Worker("w", 1.0, data, 0))
@@ -92,8 +128,9 @@ def event(data):
 
 
 class _Executor:
-    def hear(self, id, received, wish, body=None):
+    def hear(self, id, received, wish, *, body, orders):
         assert received < 10**20
+        assert orders < 10**20
         assert body is None or isinstance(body, bytes)
         assert wish is None or 0 <= wish.grace < 1e12
 
@@ -136,6 +173,11 @@ _ROWS = (
     (ops.submit_keyed(KEYS, id="a", queue="q", name="n", spec=b"s", key="k", conflict="join"), lambda row: row[0]),
     (ops.holder(KEYS, key="k"), lambda row: row[0]),
     (ops.divide(KEYS, shards=2), lambda row: row[0]),
+    (ops.orders(KEYS, id="a", token="w.1"), list),
+    (ops.response(KEYS, id="a", number=1), list),
+    (ops.pose(KEYS, id="a", token="w.1", count=1, question=b"q"), list),
+    (ops.withdraw(KEYS, id="a", token="w.1", number=1), list),
+    (ops.answered(KEYS, id="a"), list),
 )
 
 
@@ -161,6 +203,7 @@ TARGETS = {
     target.__name__: target
     for target in (
         *(spec, message, state, result, value, exception, progress, line),
+        *(question, reply, asked, own_answer),
         *(info, taken, event, nudge, answer),
     )
 }

@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import ancestor_tasks
+import asking_tasks
+import asking_tasks_async
 import contract_tasks
 import contract_tasks_async
+import pausing_tasks
+import pausing_tasks_async
 import places
 import pytest
 import redis
@@ -39,15 +43,10 @@ from taskpy.space import Space
 from tests.leaks import keys_left, nothing_left, wider_scopes  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
-TASKS = (
-    contract_tasks,
-    contract_tasks_async,
-    ancestor_tasks,
-    steering_tasks,
-    steering_tasks_async,
-    tree_tasks,
-    tree_tasks_async,
-)
+TASKS = (contract_tasks, contract_tasks_async, ancestor_tasks, steering_tasks, steering_tasks_async)
+TASKS += (asking_tasks, asking_tasks_async)
+TASKS += (pausing_tasks, pausing_tasks_async)
+TASKS += (tree_tasks, tree_tasks_async)
 MODULES = [module.__name__ for module in TASKS]
 NAMESPACE = "library"
 MEMORY = "memory://library"

@@ -155,6 +155,11 @@ class Awaited:
         """As of the task, asked now."""
         return self._refreshed().progress
 
+    @property
+    def flags(self) -> Any:
+        """As of the task, asked now."""
+        return self._refreshed().flags
+
     def logs(self, follow: bool = False) -> Iterator[Any]:
         """As of the task."""
         return self._each(self.task.logs(follow))

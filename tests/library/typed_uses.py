@@ -8,8 +8,10 @@ from typing import Any, assert_type
 
 import taskpy
 from taskpy import (
+    Asked,
     Chain,
     Client,
+    Flag,
     LogLine,
     Pool,
     ProcessTask,
@@ -135,6 +137,42 @@ def the_inside(t: Task) -> None:
     for message in t:
         assert_type(message, Any)
     t.sleep()  # type: ignore[call-arg]
+
+
+def questions_in_both_directions(t: Task, h: RemoteTask[str]) -> None:
+    assert_type(t.answers("status", lambda: 1), None)
+    t.answers("echo", lambda data: data)
+    t.answers("status", 7)  # type: ignore[arg-type]
+    t.answers(1, print)  # type: ignore[arg-type]
+    assert_type(t.ask("go on?", timeout=60), Any)
+    assert_type(h.ask("status", timeout=2), Any)
+    assert_type(h.ask("echo", {"a": 1}), Any)
+    assert_type(h.answer("yes"), None)
+    assert_type(h.answer("yes", number=3), None)
+    assert_type(h.question, Asked | None)
+    assert_type(h.flags, frozenset[Flag])
+    assert Flag.WAITING in h.flags
+    h.ask("status", 1, 2)  # type: ignore[call-arg]
+    h.answer("yes", 3)  # type: ignore[call-arg]
+    try:
+        h.ask("status")
+    except taskpy.UnknownTopic as unknown:
+        assert_type(unknown, taskpy.UnknownTopic)
+    except (taskpy.AnswerFailed, taskpy.NoAnswer, taskpy.NotAsked):
+        pass
+    except taskpy.AlreadyAnswered as answered:
+        assert_type(answered.by, str)
+
+
+async def questions_awaited(t: aio.Task, h: aio.RemoteTask[str]) -> None:
+    async def handler(data: int) -> int:
+        return data
+
+    assert_type(t.answers("status", handler), None)
+    assert_type(await t.ask("go on?", timeout=60), Any)
+    assert_type(await h.ask("status", timeout=2), Any)
+    assert_type(await h.answer("yes", number=3), None)
+    assert_type(h.question, Asked | None)
 
 
 def released(t: Task) -> int:

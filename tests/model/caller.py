@@ -9,9 +9,23 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from taskpy import errors
 from taskpy.answers import Holders, Started
 from taskpy.keys import Keys
+from taskpy.spec import FLAGS, TRANSITIONS, Flag, State, flags_of
 from tests.model.protocol import FINAL, Task, World, owner
 from tests.model.reading import FAR, parts, world_of
 from tests.model.words import for_model, modelled, seen_by_caller
+
+#: The rows of the table of states that Redis performs: from, to, and by which verb.
+ROWS = {
+    (str(row.origin), str(row.target), row.verb)
+    for row in TRANSITIONS
+    if row.where == "worker" or (row.where == "everywhere" and row.origin != "new")
+}
+#: What sets and clears flags: the flag, whether it holds then, and the verb.
+FLAG_ROWS = {(rule.flag, True, verb) for rule in FLAGS for verb in rule.set_by}
+FLAG_ROWS |= {(rule.flag, False, verb) for rule in FLAGS for verb in rule.cleared_by}
+#: Those that were seen in this process.
+SEEN: set[tuple[str, str, str]] = set()
+SEEN_FLAGS: set[tuple[Flag, bool, str]] = set()
 
 
 class Caller(RuleBasedStateMachine):
@@ -37,6 +51,7 @@ class Caller(RuleBasedStateMachine):
         self.attempts: list[tuple[str, str]] = []  # id, token
         self.said: dict[tuple[str, str], int] = {}
         self.known: dict[str, Holders] = {}  # what was read of a key last
+        self.posed: dict[tuple[str, str], int] = {}  # questions of an attempt
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.snapshot: tuple[World, dict[str, tuple[int, bytes]]] | None = None
         self.ends: dict[str, Any] = {}
@@ -61,6 +76,7 @@ class Caller(RuleBasedStateMachine):
 
     def _call(self, verb: str, given: dict[str, Any]) -> Any:
         self.answer_may_be_lost = False
+        before, flags = {id: task.state for id, task in self.world.tasks.items()}, self._flags()
         expected = answer = None
         try:
             told_model = for_model(verb, given)
@@ -77,6 +93,11 @@ class Caller(RuleBasedStateMachine):
             self.entries[given["id"], answer.felling] = self.world.felling.get(given["id"], 0)
         told = seen_by_caller(verb, answer)
         assert told == expected, f"{verb} {given}: the server says {told!r}, the model says {expected!r}"
+        for id, task in self.world.tasks.items():
+            if (was := before.get(id, "new")) != task.state:
+                assert (was, task.state, verb) in ROWS, f"{verb}: {id} goes from {was} to {task.state}"
+                SEEN.add((was, task.state, verb))
+        self._compare(verb, flags, self._flags())
         if verb == "recover":  # it waits for some seconds, which a slow test may take
             for id in self.world.later:
                 if self.world.later[id] == "waits":
@@ -109,6 +130,33 @@ class Caller(RuleBasedStateMachine):
             assert sum(self.world.tasks[id].state == "running" for id in live) <= 1, f"I15: two with the key {key} run"
         idle = {queue for queue, ids in self.world.queues.items() if ids} - self.world.paused - self.world.bells
         assert not idle, f"work waits in {idle}, and no bell rings"
+
+    def _flags(self) -> dict[str, frozenset[Flag]]:
+        """The flags of all tasks."""
+        return {
+            id: flags_of(
+                State(task.state),
+                delayed=id in self.world.later,
+                stopping=task.stop is not None,
+                asks=task.question is not None and task.answer_name is None,
+                pausing=task.pausing is not None,
+                paused=task.parked is not None and task.parked == task.token,
+            )
+            for id, task in self.world.tasks.items()
+        }
+
+    def _compare(self, verb: str, before: dict[str, frozenset[Flag]], after: dict[str, frozenset[Flag]]) -> None:
+        """What a call does to flags stands in the table; an end clears them all."""
+        for id, flags in after.items():
+            state, was = self.world.tasks[id].state, before.get(id, frozenset())
+            assert not any(state not in rule.states for rule in FLAGS if rule.flag in flags), (
+                f"{id} is {state}: {flags}"
+            )
+            changes = {(flag, flag in flags, verb) for flag in was ^ flags if state not in FINAL or flag in flags}
+            assert changes <= FLAG_ROWS, f"{verb} changes flags of {id}: {changes - FLAG_ROWS}"
+            SEEN_FLAGS.update(changes)
+            if verb == "stop" and state in FINAL:  # it ends what waits, and clears what it would clear
+                SEEN_FLAGS.update({(flag, False, verb) for flag in was} & FLAG_ROWS)
 
     # -- what is known
 

@@ -69,13 +69,43 @@ RULES = {
     "a stop of the tree forgets the children": "spawn stop",
     "a stop of the tree can become milder": "spawn stop fell",
     "a late word that all were asked counts": "spawn stop fell",
+    "a question is put twice": "ask the_last_call_again",
+    "there is no end of questions": "ask",
+    "no fence for replies": "ask respond a_worker_is_gone",
+    "a question is replied to twice": "ask respond a_late_copy",
+    "replies are kept for ever": "ask respond",
+    "an answer is told to who has not asked": "pose answer orders giveback work",
+    "no fence for a question": "pose a_worker_is_gone",
+    "a late question counts": "pose a_late_copy",
+    "a question is asked twice": "pose the_last_call_again",
+    "the question of a lost attempt is forgotten": "pose answer a_worker_is_gone",
+    "any question of a lost attempt goes on": "pose answer a_worker_is_gone",
+    "the last answer counts": "pose answer",
+    "an answer is for any question": "pose answer",
+    "an answer is not known again": "pose answer the_last_call_again",
+    "no fence for a withdrawal": "pose withdraw a_worker_is_gone",
+    "no fence for a park": "pause_task park a_worker_is_gone",
+    "a late park counts": "pause_task resume_task park a_late_copy",
+    "who was not asked stands still": "ask pose answer park",
+    "a late pause counts": "pause_task resume_task a_late_copy",
+    "a pause that changes nothing is not remembered": "pause_task",
+    "the second pause counts": "pause_task",
+    "a late resume counts": "pause_task resume_task a_late_copy",
+    "an answer that has come is withdrawn": "pose answer withdraw",
+    "a late withdrawal counts": "pose withdraw a_late_copy",
+    "a checkpoint takes any answer out": "pose answer mark",
 }
 
 
 def machine_for(control: str) -> type[ProtocolMachine]:
     """The machine with the rules for this control alone."""
+    return machine_of(RULES[control])
+
+
+def machine_of(words: str) -> type[ProtocolMachine]:
+    """The machine with these rules alone."""
     rules = {name for name in dir(ProtocolMachine) if hasattr(getattr(ProtocolMachine, name), RULE_MARKER)}
-    kept = {*RULES[control].split()}
+    kept = {*words.split()}
     assert kept <= rules, f"{kept - rules} are no rules"
     return type("ProtocolMachine", (ProtocolMachine,), {name: _called(name) for name in rules - kept})
 

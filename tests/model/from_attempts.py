@@ -35,7 +35,7 @@ class FromAttempts(Known):
 
     def mark(
         self, id: str, token: str, number: int, upto: int, beyond: str, state: bytes | None, sent: int,
-        messages: list[bytes], limit: int,
+        messages: list[bytes], limit: int, settled: int,
     ) -> bool:  # fmt: skip
         task = self.tasks.get(id)
         if task is None or not task.runs_under(token):
@@ -47,12 +47,70 @@ class FromAttempts(Known):
             task.marks, task.acknowledged, task.beyond = number, done, beyond
             if state is not None:
                 task.checkpoint, task.lost_before = state, task.lost
+                if settled and settled == task.posed:  # an attempt after this one asks anew
+                    task.question = task.answer = None
         elif new:
             self._needs_memory()
         if new:
             task.outbox = (task.outbox + new)[-limit:]
             task.sent = sent + len(messages)
         return True
+
+    def orders(self, id: str, token: str, known: int, most: int) -> Any:
+        task = self.tasks.get(id)
+        if task is None or not task.runs_under(token):
+            return None
+        mine = task.answer is not None and task.posed_by is not None and task.posed_by[0] == token
+        asked = [(number, task.put[number]) for number in task.open if number > known][:most]
+        own = (task.posed, task.answer) if mine else (0, b"")
+        return task.orders, task.pausing is not None, *own, asked
+
+    def respond(self, id: str, token: str, answers: list[tuple[int, bytes]], limit: int) -> bool:
+        task = self.tasks.get(id)
+        if task is None or not task.runs_under(token):
+            return False
+        for number, answer in answers:
+            if number in task.open:  # else: answered before, or nobody waits for it
+                task.open.remove(number)
+                task.answered.append(number)
+                task.replies[number] = answer
+                del task.put[number]
+                while len(task.answered) > limit:
+                    del task.replies[task.answered.pop(0)]
+        return True
+
+    def park(self, id: str, token: str, orders: int) -> str:
+        task = self.tasks.get(id)
+        if task is None or not task.runs_under(token):
+            return "fenced"
+        if task.pausing is None or task.orders != orders:
+            return "ordered"
+        task.parked = token
+        return "parked"
+
+    def pose(self, id: str, token: str, count: int, question: bytes) -> Any:
+        task = self.tasks.get(id)
+        if task is None or not task.runs_under(token):
+            return None
+        by, last = task.posed_by or ("", 0)
+        if by == token and last > count:
+            return None
+        if (by, last) != (token, count):
+            if by == token or task.question != question:  # else: that of an attempt before goes on
+                task.posed += 1
+                task.answer = task.answer_name = task.answer_by = None
+            task.question, task.posed_by = question, (token, count)
+        return task.posed, task.answer
+
+    def withdraw(self, id: str, token: str, number: int) -> Any:
+        task = self.tasks.get(id)
+        if task is None or not task.runs_under(token):
+            return "fenced"
+        if task.posed != number:
+            return None
+        if task.answer is None:
+            task.question = None
+        return task.answer
 
     def seen(self, id: str, token: str, question: int, taken: str) -> bool:
         task = self.tasks.get(id)

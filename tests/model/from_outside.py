@@ -148,6 +148,81 @@ class FromOutside(Known):
         task.asked += 1
         return task.asked
 
+    def ask(self, id: str, sender: str, number: int, question: bytes, limit: int) -> int | str:
+        task = self.tasks.get(id)
+        if task is None:
+            return "unknown"
+        last, known_as = task.senders.get(sender, (0, 0))
+        if last >= number:
+            return known_as
+        if task.state in FINAL:
+            return task.state
+        if len(task.open) >= limit:
+            return "full"
+        self._needs_memory()
+        task.questions += 1
+        task.senders[sender] = (number, task.questions)
+        task.open.append(task.questions)
+        task.put[task.questions] = question
+        self._order(task)
+        return task.questions
+
+    def response(self, id: str, number: int) -> tuple[str, bytes | None, bool] | None:
+        task = self.tasks.get(id)
+        if task is None:
+            return None
+        reply = task.replies.get(number)
+        return task.state, reply, reply is None and number not in task.open
+
+    def retract(self, id: str, number: int) -> bool:
+        task = self.tasks.get(id, Task())
+        was_open = number in task.open
+        task.put.pop(number, None)
+        task.replies.pop(number, None)
+        task.open = [each for each in task.open if each != number]
+        task.answered = [each for each in task.answered if each != number]
+        return was_open
+
+    def answer(self, id: str, number: int, answer: bytes, name: str, by: str) -> str:
+        task = self.tasks.get(id)
+        if task is None:
+            return "unknown"
+        if task.posed == number and task.answer_name == name:
+            return "accepted"
+        if task.state in FINAL:
+            return task.state
+        if task.posed != number or task.question is None:
+            return "none"
+        if task.answer is not None:
+            return "answered"
+        task.answer, task.answer_name, task.answer_by = answer, name, by
+        self._order(task)
+        return "accepted"
+
+    def pause_task(self, id: str, name: str, by: str) -> str:
+        task = self.tasks.get(id)
+        if task is None or task.state in FINAL:
+            return task.state if task else "unknown"
+        if name not in task.pause_names:
+            task.pause_names = [*task.pause_names[-3:], name]
+            if task.pausing is None:
+                task.pausing = by
+                task.events.append("pause")
+                self._order(task)
+        stands = task.state == "running" and task.parked == task.token and not task.stop
+        return "paused" if stands else "pausing"
+
+    def resume_task(self, id: str, name: str, by: str) -> str:
+        task = self.tasks.get(id)
+        if task is None or task.state in FINAL or name in task.pause_names:
+            return task.state if task else "unknown"
+        task.pause_names = [*task.pause_names[-3:], name]
+        was, task.pausing, task.parked = task.pausing, None, None
+        if was is not None:
+            task.events.append("resume")
+            self._order(task)
+        return task.state
+
     def pause(self, queue: str) -> None:
         self.paused.add(queue)
 

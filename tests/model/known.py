@@ -56,6 +56,21 @@ class Task:
     kin: str | None = None  # what becomes of its children when it ends
     tree: tuple[str, str, str | None] | None = None  # all below it are to stop: why, by whom, and what follows
     below_within: float = math.inf
+    orders: int = 0  # ever
+    questions: int = 0  # ever put to it
+    open: list[int] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    put: dict[int, bytes] = field(default_factory=dict)
+    replies: dict[int, bytes] = field(default_factory=dict)
+    posed: int = 0  # questions that it has ever asked
+    posed_by: tuple[str, int] | None = None  # the attempt, and the number of the question in it
+    question: bytes | None = None
+    answer: bytes | None = None
+    answer_name: str | None = None
+    answer_by: str | None = None
+    pausing: str | None = None  # by whom
+    parked: str | None = None  # the attempt that stands still
+    pause_names: list[str] = field(default_factory=list)
 
     def runs_under(self, token: str) -> bool:
         """The fence."""
@@ -120,6 +135,9 @@ class Known:
 
     def _begin(self, task: Task, token: str) -> None:
         task.state, task.token, task.attempts = "running", token, task.attempts + 1
+
+    def _order(self, task: Task) -> None:
+        task.orders += 1
 
     def _unhold(self, id: str, token: str) -> bool:
         held, task = self.workers.get(owner(token), Worker()).held, self.tasks.get(id, Task(state=""))

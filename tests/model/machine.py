@@ -109,6 +109,32 @@ class ProtocolMachine(Caller):
     def inquire(self, n: int) -> None:
         self.call("inquire", id=self._attempt(n)[0])
 
+    @rule(n=any_of, running=st.booleans(), sender=st.sampled_from("xy"), question=st.sampled_from([b"q", b"r"]))
+    def ask(self, n: int, running: bool, sender: str, question: bytes) -> None:
+        id, sender = self._attempt(n)[0] if running else self._id(n), f"{sender}?"
+        number = self.said[id, sender] = self.said.get((id, sender), 0) + 1
+        self.call("ask", id=id, sender=sender, number=number, question=question, limit=3)
+
+    @rule(n=any_of, back=st.integers(0, 3), looks=st.booleans())
+    def retract(self, n: int, back: int, looks: bool) -> None:
+        id = self._attempt(n)[0]
+        number = max(1, self._task(id).questions - back)
+        self.call("response" if looks else "retract", id=id, number=number)
+
+    @rule(n=any_of, back=st.integers(0, 1))
+    def answer(self, n: int, back: int) -> None:
+        id, word = self._attempt(n)[0], f"n{self._next()}"
+        self.call("answer", id=id, number=self._task(id).posed - back, answer=word.encode(), name=word, by="ann")
+
+    @rule(n=any_of, running=st.booleans())
+    def pause_task(self, n: int, running: bool) -> None:
+        id = self._attempt(n)[0] if running else self._id(n)
+        self.call("pause_task", id=id, name=f"n{self._next()}", by="ann")
+
+    @rule(n=any_of)
+    def resume_task(self, n: int) -> None:
+        self.call("resume_task", id=self._attempt(n)[0], name=f"n{self._next()}", by="bob")
+
     @rule(queue=queues)
     def pause(self, queue: str) -> None:
         self.call("pause", queue=queue)
@@ -213,9 +239,9 @@ class ProtocolMachine(Caller):
         self.call("spawn", parent=parent, token=token, id=id, **given)
 
     @rule(n=any_of, skip=st.sampled_from([0, 0, 1]), upto=st.integers(-1, 3), ahead=st.integers(0, 1),
-          state=st.booleans(), messages=bodies, acknowledge=st.booleans())  # fmt: skip
+          state=st.booleans(), messages=bodies, acknowledge=st.booleans(), back=st.integers(0, 2))  # fmt: skip
     def mark(
-        self, n: int, skip: int, upto: int, ahead: int, state: bool, messages: list[bytes], acknowledge: bool
+        self, n: int, skip: int, upto: int, ahead: int, state: bool, messages: list[bytes], acknowledge: bool, back: int
     ) -> None:
         id, token = self._attempt(n)
         task = self._task(id)
@@ -223,8 +249,36 @@ class ProtocolMachine(Caller):
         if acknowledge or state:
             done = max(0, task.acknowledged + upto)
             given |= {"number": task.marks + 1, "acknowledged": Taken(done, [done + 2] if ahead else [])}
-            given |= {"state": b"%d" % self._next()} if state else {}
+            given |= {"state": b"%d" % self._next(), "settled": max(0, task.posed - back)} if state else {}
         self.call("mark", id=id, token=token, limit=3, **given)
+
+    @rule(n=any_of, known=st.integers(0, 2))
+    def orders(self, n: int, known: int) -> None:
+        id, token = self._attempt(n)
+        self.call("orders", id=id, token=token, known=known, most=2)
+
+    @rule(n=any_of, back=st.integers(0, 3), count=st.integers(1, 3))
+    def respond(self, n: int, back: int, count: int) -> None:
+        id, token = self._attempt(n)
+        first = max(1, self._task(id).questions - back)
+        answers = [(number, b"%d" % self._next()) for number in range(first, first + count)]
+        self.call("respond", id=id, token=token, answers=answers, limit=2)
+
+    @rule(n=any_of, ahead=st.integers(0, 1), question=st.sampled_from([b"?", b"?", b"!"]))
+    def pose(self, n: int, ahead: int, question: bytes) -> None:
+        id, token = self._attempt(n)
+        count = self.posed[token, id] = max(1, self.posed.get((token, id), 0) + ahead)
+        self.call("pose", id=id, token=token, count=count, question=question)
+
+    @rule(n=any_of, back=st.integers(0, 1))
+    def withdraw(self, n: int, back: int) -> None:
+        id, token = self._attempt(n)
+        self.call("withdraw", id=id, token=token, number=self._task(id).posed - back)
+
+    @rule(n=any_of, behind=st.sampled_from([0, 0, 1]))
+    def park(self, n: int, behind: int) -> None:
+        id, token = self._attempt(n)
+        self.call("park", id=id, token=token, orders=self._task(id).orders - behind)
 
     @rule(n=any_of, upto=st.integers(0, 3))
     def seen(self, n: int, upto: int) -> None:

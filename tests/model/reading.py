@@ -10,10 +10,13 @@ PAST, FAR, STEP = 1, 10**13, 10**6
 
 TEXT = {"q": "queue", "st": "state", "tok": "token", "ibx": "beyond", "seen": "seen", "then": "follows"}
 TEXT |= {"origin": "origin", "heir": "heir", "key": "key", "parent": "parent", "kin": "kin"}
+TEXT |= {"pi": "answer_name", "pw": "answer_by", "pd": "parked"}
 COUNTS = {"mc": "restarts", "keep": "keep", "att": "attempts", "ret": "retries", "unk": "unknowns", "crash": "lost"}
 COUNTS |= {"cb": "lost_before", "in": "received", "ib": "acknowledged", "ck": "marks", "on": "sent"}
-COUNTS |= {"asked": "asked", "lg": "logged"}
-BYTES = {"cp": "checkpoint", "pr": "progress", "res": "result", "exc": "error"}
+COUNTS |= {"asked": "asked", "lg": "logged", "od": "orders", "qn": "questions", "pn": "posed"}
+NUMBERS = {"qo": "open", "qa": "answered"}
+BYTES = {"pq": "question", "pa": "answer"}
+BYTES |= {"cp": "checkpoint", "pr": "progress", "res": "result", "exc": "error"}
 #: The spec never changes, and clocks are not compared.
 IGNORED = {"name", "spec", "submitted", "started", "ended", "by", "cn", "fell"}
 
@@ -42,6 +45,17 @@ def task_of(fields: dict[str, bytes], inbox: list[bytes], outbox: list[bytes], e
         elif name == "rp":
             token, _, number = value.decode().rpartition(" ")
             task.reported = (token, int(number))
+        elif name in NUMBERS:
+            setattr(task, NUMBERS[name], [int(number) for number in value.split()])
+        elif name == "pb":
+            token, _, number = value.decode().rpartition(" ")
+            task.posed_by = (token, int(number))
+        elif name == "pz":
+            task.pausing = value.decode().partition(" ")[2]
+        elif name == "pl":
+            task.pause_names = value.decode().split()
+        elif name.startswith(("q:", "a:")):
+            (task.put if name[0] == "q" else task.replies)[int(name[2:])] = value
         elif name.startswith("l:"):
             task.lines[int(name[2:])] = value
         elif name.startswith("s:"):

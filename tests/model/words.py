@@ -16,7 +16,7 @@ def for_model(verb: str, given: dict[str, Any]) -> dict[str, Any]:
             given["known"] = given["known"].ids
         case "mark":
             done = given.pop("acknowledged", None) or Taken()
-            given = {"number": 0, "state": None} | given | {"upto": done.upto, "beyond": done.ranges()}
+            given = {"number": 0, "state": None, "settled": 0} | given | {"upto": done.upto, "beyond": done.ranges()}
         case "seen":
             given["taken"] = given["taken"].dump()
         case "settle":
@@ -35,9 +35,9 @@ def modelled(answer: Any) -> Any:
             acknowledged = f"{answer.acknowledged} {answer.beyond}"
             counts = answer.attempts, answer.retries, answer.unknowns, answer.lost, answer.marks, len(answer.children)
             wish = (*answer.stop, answer.follows) if answer.stop else None
-            return *counts, answer.received, answer.sent, acknowledged, answer.checkpoint, wish
+            return *counts, answer.received, answer.sent, acknowledged, answer.checkpoint, wish, answer.orders
         case [int() as held, [*tasks]]:
-            beats = [(t.received, (*t.stop, t.follows) if t.stop else None) if t else "lost" for t in tasks]
+            beats = [(t.received, (*t.stop, t.follows) if t.stop else None, t.orders) if t else "lost" for t in tasks]
             return held, beats
         case list():
             return [modelled(each) for each in answer]
@@ -58,20 +58,28 @@ def seen_by_caller(verb: str, answer: Any) -> Any:
         case "take" if isinstance(answer, Started):
             return started(answer)
         case "heartbeat":
-            return answer.held, ["lost" if b.lost else (b.received, wish(b.wish)) for b in answer.tasks]
+            return answer.held, ["lost" if b.lost else (b.received, wish(b.wish), b.orders) for b in answer.tasks]
         case "due":
             return {*answer.wids}, {*answer.ids}, answer.renewed
         case "children":
             return answer.state, bool(answer.felling), wish(answer.wish), answer.count, answer.ids
         case "pause":
             return None
+        case "orders" if answer:
+            return answer.count, answer.pause, answer.answered, answer.answer, answer.questions
+        case "response" if answer:
+            return answer.state, answer.answer, answer.gone
+        case "pose" if answer:
+            return answer.number, answer.answer
+        case "withdraw":
+            return "fenced" if answer.fenced else answer.answer
     return answer
 
 
 def started(it: Started) -> Any:
     """What a worker is told of a task that it starts."""
     counts = it.attempt, it.retries, it.unknowns, it.lost, it.acknowledgements, it.children, it.received, it.sent
-    return *counts, it.acknowledged, it.checkpoint, wish(it.wish)
+    return *counts, it.acknowledged, it.checkpoint, wish(it.wish), it.orders
 
 
 def wish(it: Any) -> Any:

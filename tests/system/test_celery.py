@@ -212,6 +212,28 @@ def test_progress_and_logs_of_a_celery_task(shared):
     assert [line.text for line in handle.logs()] == ["half way"]
 
 
+def test_a_celery_task_asks_and_is_asked(shared):
+    published, handle = shared.publish(tasks.asks_and_answers)
+    question = until(lambda: handle.question, "its question")
+    assert question.data == "go on?"
+    assert handle.ask("where", timeout=20) == ["waiting", None]
+
+    RemoteTask.attach(published.id).answer("yes")
+
+    def told():
+        return handle.ask("where", "now", timeout=20)
+
+    assert until(lambda: told() == ["yes", "now"] if handle.question is None else None, "the answer to be there")
+    with pytest.raises(errors.UnknownTopic):
+        handle.ask("who", timeout=20)
+    assert handle.stop(timeout=20) is State.SUCCEEDED
+    assert published.get(timeout=20) == "yes"
+
+
+def test_called_like_a_function_it_asks_nobody():
+    assert tasks.asks_nobody().startswith("called like a function, this task asks nobody")
+
+
 def test_a_task_without_self_is_steered_too(shared):
     published, handle = shared.publish(tasks.unbound, "a")
     handle.send("b")

@@ -194,7 +194,16 @@ ROW = [b"default", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"
 
 @pytest.mark.parametrize(
     ("place", "garbage"),
-    [(2, b"0 1-99999999999"), (2, b"\xff"), (4, b"kill"), (6, b"x"), (8, b"9" * 5000), (10, b"-1"), (11, b"1.5")],
+    [
+        (2, b"0 1-99999999999"),
+        (2, b"\xff"),
+        (4, b"kill"),
+        (6, b"x"),
+        (8, b"9" * 5000),
+        (10, b"-1"),
+        (11, b"1.5"),
+        (12, b""),
+    ],
 )
 def test_a_task_of_garbage_is_started_as_one_that_cannot_be_read(place, garbage):
     rows = [ROW, [*ROW[:place], garbage, *ROW[place + 1 :]], ROW]
@@ -212,9 +221,21 @@ def test_a_task_of_garbage_is_started_as_one_that_cannot_be_read(place, garbage)
         (pages.look(KEYS, id="a"), [b"queued", *[b"x"] * 27]),
         (pages.events(KEYS, id="a"), [b""]),
         (pages.events(KEYS, id="a"), [b"x y"]),
-        (ops.status(KEYS, id="a"), [b"\xff", None, None, None, None, None]),
+        (ops.status(KEYS, id="a"), [b"\xff", *[None] * 11]),
+        (ops.status(KEYS, id="a"), [b"running", *[None] * 8, b"x", b"question", None]),
         (ops.receive(KEYS, id="a", index=0, count=1), [b"x", 1, 1, []]),
         (ops.heartbeat(KEYS, wid="w", tasks=[]), [1, [1, b"kill"]]),
+        (ops.heartbeat(KEYS, wid="w", tasks=[]), [1, [1, b"", b"x"]]),
+        (ops.orders(KEYS, id="a", token="w.1"), [1]),
+        (ops.orders(KEYS, id="a", token="w.1"), [-1, b"", 0, b""]),
+        (ops.orders(KEYS, id="a", token="w.1"), [1, b"", 0, b"", 7]),
+        (ops.orders(KEYS, id="a", token="w.1"), [1, b"", 0, b"", b"x", b"question"]),
+        (ops.response(KEYS, id="a", number=1), [b"no state", None, None]),
+        (ops.response(KEYS, id="a", number=1), [b"queued"]),
+        (ops.pose(KEYS, id="a", token="w.1", count=1, question=b""), [b"x"]),
+        (ops.pose(KEYS, id="a", token="w.1", count=1, question=b""), []),
+        (ops.withdraw(KEYS, id="a", token="w.1", number=1), []),
+        (ops.answered(KEYS, id="a"), [b"x", None]),
         (ops.heartbeat(KEYS, wid="w", tasks=[]), None),
     ],
 )
@@ -228,8 +249,8 @@ def test_a_nudge_of_garbage_is_not_even_heard(said):
     class Executor:
         heard = ()
 
-        def hear(self, *said):
-            self.heard = said
+        def hear(self, *said, body, orders):
+            self.heard = *said, body, orders
 
     executor = Executor()
     listener = Listener(Space("memory://attacks", namespace="x"), "w", executor)
@@ -238,7 +259,7 @@ def test_a_nudge_of_garbage_is_not_even_heard(said):
         listener.tick(data)
         assert not executor.heard
     listener.tick(b"a 7")
-    assert executor.heard == ("a", 7, None, None)
+    assert executor.heard == ("a", 7, None, None, 0)
 
 
 def test_an_exception_from_elsewhere_with_nonsense_in_it_is_packed_all_the_same():

@@ -18,7 +18,9 @@ from taskpy.answers import (
     Holders,
     Mail,
     Placed,
+    Posed,
     Reported,
+    Response,
     Standing,
     Started,
     wish_of,
@@ -201,7 +203,7 @@ NOBODY = [None] * 20
         ("adopt", 1, True),
         (
             "heartbeat",
-            [7, -1, 0, 1, [2, b"raise 250 - why"]],
+            [7, -1, 0, 1, [2, b"raise 250 - why", 0], [0, b"", 3]],
             Heartbeat(
                 7,
                 [
@@ -209,6 +211,7 @@ NOBODY = [None] * 20
                     Beat(),
                     Beat(received=1),
                     Beat(received=2, wish=Wish(StopReason("why"), "raise", 0.25)),
+                    Beat(orders=3),
                 ],
             ),
         ),
@@ -248,11 +251,43 @@ NOBODY = [None] * 20
         ("report", 2, "full"),
         ("reported", [], Reported(None, None, 0, [])),
         ("reported", [b"running", b"", 7, [b"6", None]], Reported(State.RUNNING, None, 7, [b"6"])),
-        ("status", [None] * 6, None),
-        ("status", [b"running", None, b"of a retry", None, None, None], Standing(State.RUNNING, None, None)),
-        ("status", [b"failed", None, b"e", None, None, None], Standing(State.FAILED, b"e", None)),
-        ("status", [b"succeeded", b"r", None, b"", b"ann", None], Standing(State.SUCCEEDED, b"r", StopReason())),
-        ("status", [b"stopped", None, b"how", b"why", None, None], Standing(State.STOPPED, b"how", StopReason("why"))),
+        ("status", [None] * 12, None),
+        ("status", [b"running", None, b"of a retry", *NOBODY[:9]], Standing(State.RUNNING, None, None)),
+        ("status", [b"failed", None, b"e", *NOBODY[:9]], Standing(State.FAILED, b"e", None)),
+        ("status", [b"succeeded", b"r", None, b"", b"ann", *NOBODY[:7]], Standing(State.SUCCEEDED, b"r", StopReason())),
+        ("status", [b"stopped", None, b"h", b"why", *NOBODY[:8]], Standing(State.STOPPED, b"h", StopReason("why"))),
+        (
+            "status",
+            [b"running", *NOBODY[:8], b"3", b"question", None],
+            Standing(State.RUNNING, None, question=b"question", number=3),
+        ),
+        ("status", [b"running", *NOBODY[:8], b"3", b"question", b"a"], Standing(State.RUNNING, None, number=3)),
+        ("status", [b"stopped", None, b"", *NOBODY[:6], b"3", b"question", None], Standing(State.STOPPED, b"")),
+        ("ask", 7, 7),
+        ("ask", b"full", "full"),
+        ("response", [None] * 3, None),
+        ("response", [b"running", None, b"2 3"], Response(State.RUNNING, None, gone=False)),
+        ("response", [b"running", None, b"2 33"], Response(State.RUNNING, None, gone=True)),
+        ("response", [b"running", None, None], Response(State.RUNNING, None, gone=True)),
+        ("response", [b"running", b"a", None], Response(State.RUNNING, b"a", gone=False)),
+        ("retract", 1, True),
+        ("answered", [None, None], (0, "")),
+        ("answered", [b"3", b"ann"], (3, "ann")),
+        ("answer", b"accepted", "accepted"),
+        ("orders", 0, None),
+        ("orders", [4, b"", 0, b""], Orders(4, pause=False, answered=0, answer=b"", questions=[])),
+        (
+            "orders",
+            [4, b"1500 ann", 2, b"yes", 1, b"q", 3, b"r"],
+            Orders(4, pause=True, answered=2, answer=b"yes", questions=[(1, b"q"), (3, b"r")]),
+        ),
+        ("respond", 1, True),
+        ("pose", 0, None),
+        ("pose", [3], Posed(3, None)),
+        ("pose", [3, b"yes"], Posed(3, b"yes")),
+        ("withdraw", 0, Withdrawn(fenced=True)),
+        ("withdraw", 1, Withdrawn()),
+        ("withdraw", [b"yes"], Withdrawn(answer=b"yes")),
         ("look", NOBODY[:16], None),
         ("outline", [NOBODY[:11], NOBODY[:11]], [None, None]),
         ("events", [b"1500 stop why not", b"2000 retry"], [Event(1.5, "stop", "why not"), Event(2.0, "retry", "")]),
@@ -313,8 +348,10 @@ def test_a_mark_says_what_is_done_with_and_what_comes_with_it():
     bare = sample("mark", messages=[b"m"])
     whole = sample("mark", number=3, acknowledged=Taken(4, [6, 7, 9]), state=b"state", sent=2, messages=[b"m"], limit=5)
 
-    assert bare.args == ("w.3", 0, 0, "", 0, b"", 0, 1000, b"m")
-    assert whole.args == ("w.3", 3, 4, "6-7 9", 1, b"state", 2, 5, b"m")
+    assert bare.args == ("w.3", 0, 0, "", "0", b"", 0, 1000, b"m")
+    assert whole.args == ("w.3", 3, 4, "6-7 9", "1", b"state", 2, 5, b"m")
+    assert sample("mark", number=3, state=b"state", settled=7).args[4] == "1 7"
+    assert sample("mark", number=3, settled=7).args[4] == "0"
 
 
 def test_a_stop_says_what_follows():
@@ -333,7 +370,7 @@ def test_who_asked_for_a_stop_is_kept_beside_the_reason():
     assert wish_of(b"raise 250 ann@web-3:4711 why not").reason.by == "ann@web-3:4711"
     assert wish_of(b"- 0 - ").reason.by == ""
     assert wish_of(b"- 0 - ") == Wish()
-    assert sample("status").decode([b"running", None, None, b"why", b"ann", None]).stop.by == "ann"
+    assert sample("status").decode([b"running", None, None, b"why", b"ann", *NOBODY[:7]]).stop.by == "ann"
 
 
 def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from taskpy import errors, flow
-from taskpy.line import Mail
 from taskpy.mailbox import Outbox
 from taskpy.nudge import Nudge
 from taskpy.reader import Reader
 from taskpy.spec import State
+from taskpy.status import Mail
 
 
 class Line:

@@ -6,6 +6,7 @@ Also stops tasks at their time limit. What is to follow, and when, is in `taskpy
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from taskpy import call, errors, ops
@@ -70,7 +71,9 @@ class Enforcer:
         """Note a task whose function begins, and its time limit."""
         self._climbed[_key(attempt.id, attempt.token)] = climbed = _Climbed(self, attempt)
         if attempt.options.time_limit is not None:
-            self._limit(climbed, attempt.options.time_limit, attempt.options.time_limit)
+            limit = attempt.options.time_limit
+            stop = partial(self._later, lambda: self._stop_in_time(climbed, limit))
+            self.ladder.limit(limit, climbed, stop, stood=lambda: attempt.mailbox.stood if attempt.mailbox else 0.0)
 
     def hear(self, attempt: Attempt, wish: Wish) -> None:
         """Plan what a wish to stop says is to follow."""
@@ -106,10 +109,6 @@ class Enforcer:
         """Note that a function has come to its end after all."""
         self._abandoned.discard(_key(attempt.id, attempt.token))
 
-    def _limit(self, climbed: _Climbed, limit: float, seconds: float) -> None:
-        moment = time.monotonic() + seconds
-        self.ladder.at(moment, climbed, lambda: self._later(lambda: self._stop_in_time(climbed, limit)))
-
     def _stop_in_time(self, climbed: _Climbed, limit: float) -> None:
         attempt = climbed.attempt
         if attempt.mailbox is not None and attempt.mailbox.lost:
@@ -127,7 +126,8 @@ class Enforcer:
         try:
             self._space.broker.run(stop)
         except errors.Unreachable:
-            self._limit(climbed, limit, RETRY_SECONDS)
+            again = time.monotonic() + RETRY_SECONDS
+            self.ladder.at(again, climbed, lambda: self._later(lambda: self._stop_in_time(climbed, limit)))
 
 
 def _key(id: str, token: str) -> str:

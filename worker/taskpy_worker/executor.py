@@ -74,7 +74,7 @@ class Executor:
         self._lock = threading.Lock()
         self._held: dict[str, str] = {}  # id -> token of everything claimed and not settled
         self._running: dict[str, Attempt] = {}
-        self._early: dict[str, tuple[int, Wish | None]] = {}  # news of what is held and does not run yet
+        self._early: dict[str, tuple[int, Wish | None, int]] = {}  # news of what is held and does not run yet
         self._begun: dict[str, _Ready] = {}  # what was put into the slots, and is not settled
         self._draining = self._closed = False
         self.workshop = workshop or Workshop(config.concurrency, max_tasks=config.max_tasks)
@@ -118,15 +118,17 @@ class Executor:
         """The attempt of this task that runs here."""
         return self._running.get(id)
 
-    def hear(self, id: str, received: int, wish: Wish | None, body: bytes | None = None) -> None:
-        """Pass the news of a task on to its mailbox: messages ever sent to it, the last one, and whether it is to stop."""
+    def hear(
+        self, id: str, received: int, wish: Wish | None = None, *, body: bytes | None = None, orders: int = 0
+    ) -> None:
+        """Pass the news of a task on to its mailbox: messages and orders it ever got, the last message, a wish to stop."""
         with self._lock:
             if id in self._held and id not in self._running:  # Redis has started it, we are about to
-                before, known = self._early.get(id, (0, None))
-                self._early[id] = max(before, received), wish or known
+                before, known, ordered = self._early.get(id, (0, None, 0))
+                self._early[id] = max(before, received), wish or known, max(ordered, orders)
             attempt = self._running.get(id)
         if attempt is not None:
-            self._tell(attempt, received, wish, body)
+            self._tell(attempt, received, wish, body, orders)
 
     def answer(self, id: str, question: int) -> None:
         """Say in Redis which of its messages a task has taken; somebody wants to know."""
@@ -151,12 +153,12 @@ class Executor:
         """Note an attempt whose function runs in this process from now on."""
         with self._lock:
             self._running[attempt.id] = attempt
-            received, wish = self._early.pop(attempt.id, (0, None))
+            received, wish, orders = self._early.pop(attempt.id, (0, None, 0))
         self.enforcer.begin(attempt)
         if self._entered is not None:
             self._entered(attempt)
         if attempt.mailbox is not None:
-            self._tell(attempt, received, wish or attempt.mailbox.wish)
+            self._tell(attempt, received, wish or attempt.mailbox.wish, None, orders)
             if self._draining:
                 attempt.mailbox.drain()
             if self._closed:
@@ -232,9 +234,9 @@ class Executor:
     def _mailboxes(self) -> list[RedisMailbox]:
         return [attempt.mailbox for attempt in self.running() if attempt.mailbox is not None]
 
-    def _tell(self, attempt: Attempt, received: int, wish: Wish | None, body: bytes | None = None) -> None:
+    def _tell(self, attempt: Attempt, received: int, wish: Wish | None, body: bytes | None, orders: int) -> None:
         if attempt.mailbox is not None:
-            attempt.mailbox.hear(received, wish, body)
+            attempt.mailbox.hear(received, wish, body, orders)
         if wish is not None:
             self.enforcer.hear(attempt, wish)
 
@@ -344,6 +346,7 @@ class Executor:
         attempt = ready.attempt
 
         def done(task: "asyncio.Task[Outcome]") -> None:
+            ready.inside.ended()
             outcome = eventloop.outcome_in(task)
             awaits = self.guardian.take(attempt, outcome)
             if not awaits:

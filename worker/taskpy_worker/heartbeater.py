@@ -70,7 +70,7 @@ class Heartbeater:
             return
         for attempt, fate in zip(attempts, beat.tasks, strict=True):
             if not fate.lost:
-                self._executor.hear(attempt.id, fate.received, fate.wish)
+                self._executor.hear(attempt.id, fate.received, fate.wish, orders=fate.orders)
             elif attempt.mailbox is not None:
                 attempt.mailbox.lose()
         if beat.held > len(known):

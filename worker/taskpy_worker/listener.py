@@ -38,7 +38,7 @@ class Listener:
     def tick(self, data: bytes) -> None:
         """Take one message: `<id> <messages received>`, and nothing more or one of these.
 
-        ` mail <the last message>`, ` stop <wish>`, ` seen <number of a question>`.
+        ` mail <the last message>`, ` stop <wish>`, ` seen <number of a question>`, ` order <orders ever>`.
         """
         name, number, word, detail = (*data.split(b" ", 3), b"", b"", b"")[:4]
         id = name.decode(errors="replace")
@@ -55,7 +55,8 @@ class Listener:
             return
         if word == b"seen" and _is_number(detail):
             self._executor.answer(id, int(detail))
-        self._executor.hear(id, int(number), wish, detail if word == b"mail" else None)
+        orders = int(detail) if word == b"order" and _is_number(detail) else 0
+        self._executor.hear(id, int(number), wish, body=detail if word == b"mail" else None, orders=orders)
 
 
 def _is_number(said: bytes) -> bool:

@@ -67,8 +67,8 @@ class LoopDoor:
             return await self._called(broker.run, step)
         if isinstance(step, flow.Together):
             return await self._called(broker.run_many, step.ops)
-        if isinstance(step, flow.Wait):
-            return await step.nudge.wait_async(step.seen, step.seconds)
+        if not isinstance(step, flow.Watch | flow.WatchAll):
+            return await flow.wait_here_async(step)
         channels = [step.channel] if isinstance(step, flow.Watch) else list(step.channels)
 
         def watch() -> Any:

@@ -64,6 +64,30 @@ def unbound(text):
 
 
 @app.task(base=Steerable, bind=True)
+def asks_and_answers(t):
+    """Ask whether to go on, and be asked meanwhile and afterwards."""
+    t.answers("where", lambda data: ["waiting", data])
+    answer = t.ask("go on?")
+    t.answers("where", lambda data: [answer, data])
+    while t.sleep(60):
+        pass
+    return answer
+
+
+@app.task(base=Steerable, bind=True)
+def asks_nobody(t):
+    """Ask, and say what came of it."""
+    try:
+        return t.ask("there?", timeout=0.01)
+    except taskpy.NoAnswer:
+        pass
+    try:
+        return t.ask("there?")
+    except errors.UsageError as error:
+        return str(error)
+
+
+@app.task(base=Steerable, bind=True)
 def wait_for_message(t):
     """Wait for ever, or for a stop, which ends it right here."""
     note(t.inside, "start")

@@ -180,6 +180,26 @@ async def handed_over_async(t):
     return t.attempt
 
 
+@task(handover=True)
+def pausable(t):
+    """Tell the attempt that ends; it may be handed over."""
+    note(t, "start")
+    while t.sleep(60):
+        pass
+    note(t, "end")
+    return t.attempt
+
+
+@task
+def kept(t):
+    """As `pausable`, for the worker that begins it."""
+    note(t, "start")
+    while t.sleep(60):
+        pass
+    note(t, "end")
+    return t.attempt
+
+
 @task
 def finishes(t):
     """Tell how it looks from the inside when the worker drains, then come to a proper end."""
