@@ -64,7 +64,7 @@ class PipeDesk(LocalDesk):
         self._listening.withdrew(number)
         while True:
             seen = self._nudge.count
-            if (answer := self.answer(number)) is not None or self._withdrawn == number:
+            if (answer := self.answer(number)) is not None or self._withdrawn >= number:
                 return answer
             yield flow.Wait(self._nudge, seen)
 
