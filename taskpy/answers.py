@@ -1,6 +1,5 @@
 """What Redis answers, as data: one dataclass an answer, and how it is read from the reply. Times are seconds."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
@@ -9,8 +8,6 @@ from taskpy import errors, shards
 from taskpy.spec import Follows, State, StopReason, Wish
 from taskpy.taken import Taken
 
-#: What stands at a key: the id of the live task, and behind it that of one that waits for its end.
-_ENTRY = re.compile(r"(?:[\w-]+(?: [\w-]+)?)?", re.ASCII)
 #: A grace time from here on is none: what waits for it could not count so far.
 LONGEST_SECONDS = 1e11
 
@@ -30,7 +27,8 @@ def seconds(ms: bytes | int | None) -> float | None:
     return None if ms is None else int(ms) / 1000
 
 
-def _count(data: bytes | int) -> int:
+def counted(data: bytes | int) -> int:
+    """A number of things; raises ValueError for what is none."""
     number = int(data)
     if not 0 <= number < 2**63:
         raise ValueError("no count")
@@ -119,9 +117,9 @@ class Started:
         queue, spec, *story = row
         try:
             if len(story) == 1:  # it has none yet, but for the number of its attempt
-                return cls(id, token, text(queue), spec, _count(story[0]), 0, 0, 0, "0 ", 0, 0, 0, None, None)
+                return cls(id, token, text(queue), spec, counted(story[0]), 0, 0, 0, "0 ", 0, 0, 0, None, None)
             acknowledged, checkpoint, wish, *counts = story
-            attempt, retries, unknowns, lost, acknowledgements, received, sent, children, orders = map(_count, counts)
+            attempt, retries, unknowns, lost, acknowledgements, received, sent, children, orders = map(counted, counts)
             heard = wish_of(wish)
             Taken.load(text(acknowledged))
         except (errors.Malformed, TypeError, ValueError):
@@ -160,7 +158,7 @@ class Beat:
         """Read one answer of `heartbeat`: -1 lost, a count of messages, or this with a wish to stop and orders."""
         if isinstance(fate, list):
             received, wish, orders = fate
-            return cls(received=received, wish=wish_of(wish), orders=_count(orders))
+            return cls(received=received, wish=wish_of(wish), orders=counted(orders))
         return cls(lost=True) if fate < 0 else cls(received=fate)
 
 
@@ -239,7 +237,7 @@ class Children:
         """Read the reply of `children`."""
         state, felling, wish, count, ids = reply
         known = State(text(state)) if state else None
-        return cls(known, text(felling), wish_of(wish), _count(count), [text(id) for id in ids if id])
+        return cls(known, text(felling), wish_of(wish), counted(count), [text(id) for id in ids if id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +301,7 @@ class Standing:
             stop,
             progress,
             question=question if answered is None else None,
-            number=_count(number or 0),
+            number=counted(number or 0),
             pausing=pausing,
             paused=pausing and parked == token and state is State.RUNNING,  # who takes over has not come so far
         )
@@ -332,42 +330,6 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Holders:
-    """Who has a key: the ids of the live task and, behind it, of the one that waits for its end."""
-
-    ids: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, reply: Any) -> Self:
-        """Read the entry of a key. Raises ValueError for one that taskpy has not written."""
-        entry = text(reply or b"")
-        if not _ENTRY.fullmatch(entry):
-            raise ValueError(f"{entry!r:.200} names no tasks")
-        return cls(tuple(entry.split(" ")) if entry else ())
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """What has become of a submission with a key.
-
-    `word`: 'new'; the state of the task that has this id already; 'taken', 'joined', 'sent' or 'full', with the `id` of the
-    task that has the key; or 'again': nothing was done, for these are the `holders` of the key now.
-    """
-
-    word: str
-    id: str = ""
-    holders: Holders = Holders()
-
-    @classmethod
-    def of(cls, reply: Any) -> Self:
-        """Read the reply of `submit_keyed`."""
-        word, _, rest = reply.partition(b" ")
-        if word == b"again":
-            return cls("again", holders=Holders.of(rest))
-        return cls(text(word), text(rest))
-
-
-@dataclass(frozen=True, slots=True)
 class Reported:
     """A look into what a task has reported: its state (None: no such task), its progress, and lines of its log.
 
@@ -386,78 +348,3 @@ class Reported:
             return cls(None, None, index, [])
         state, progress, behind, lines = reply
         return cls(State(text(state)), progress or None, behind, [line for line in lines if line is not None])
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What a running attempt is to attend to, apart from mail and a stop. `count` is how many orders there ever were.
-
-    `pause`: it was asked to pause. `answered` is the number of its own question that was answered (0: none), `answer` that
-    answer. `questions` were put to it, each under its number.
-    """
-
-    count: int
-    pause: bool
-    answered: int
-    answer: bytes
-    questions: list[tuple[int, bytes]]
-
-    @classmethod
-    def of(cls, reply: Any) -> Self | None:
-        """Read the reply of `orders`; None: fenced."""
-        if reply == 0:
-            return None
-        count, pause, answered, answer, *flat = reply
-        questions = [(int(number), bytes(body)) for number, body in pairs(flat)]
-        return cls(_count(count), bool(pause), _count(answered), answer, questions)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """Where a task stands, and what it has answered to a question, packed; None: nothing yet.
-
-    `gone`: there is neither an answer nor the question, so that there will be none.
-    """
-
-    state: State
-    answer: bytes | None
-    gone: bool
-
-    @classmethod
-    def of(cls, row: Any, number: int) -> Self | None:
-        """Read the reply of `response`; None: no such task."""
-        state, answer, waiting = row
-        if state is None:
-            return None
-        return cls(State(text(state)), answer, answer is None and str(number) not in text(waiting or b"").split())
-
-
-@dataclass(frozen=True, slots=True)
-class Posed:
-    """A question of a task, under its number in the life of the task, with the answer where it has one."""
-
-    number: int
-    answer: bytes | None
-
-    @classmethod
-    def of(cls, reply: Any) -> Self | None:
-        """Read the reply of `pose`; None: fenced."""
-        if reply == 0:
-            return None
-        number, *answer = reply
-        return cls(_count(number), answer[0] if answer else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """What came of a question that was withdrawn: fenced, or the answer that had come before, or neither."""
-
-    fenced: bool = False
-    answer: bytes | None = None
-
-    @classmethod
-    def of(cls, reply: Any) -> Self:
-        """Read the reply of `withdraw`."""
-        if isinstance(reply, list):
-            return cls(answer=reply[0])
-        return cls(fenced=reply == 0)

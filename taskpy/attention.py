@@ -9,8 +9,8 @@ from typing import Any
 
 from taskpy import errors, flow
 from taskpy.mailbox import Mailbox
+from taskpy.naming import checked_name
 from taskpy.question import Question, Reply
-from taskpy.spec import checked_name
 
 #: Answers a question: with what came with it, or without.
 Handler = Callable[..., Any]

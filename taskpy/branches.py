@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from taskpy import flow, pages, spec, tree
+from taskpy import flow, naming, pages, tree
 from taskpy.keys import Keys
 from taskpy.line_redis import not_found
 from taskpy.listed import Outline
@@ -31,7 +31,7 @@ class Branch:
 
 def branch(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[Branch]:
     """The tree below a task; raises `TaskNotFound`."""
-    [top] = yield from _outlined(keys, [spec.checked_id(id)])
+    [top] = yield from _outlined(keys, [naming.checked_id(id)])
     if top.task is None:
         raise not_found(keys, id, server())
     level, known = [top], {id: None}

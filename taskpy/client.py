@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from taskpy import branches, flow, lists, pages, space, spec, spread, upkeep
+from taskpy import branches, flow, lists, naming, pages, space, spread, upkeep
 from taskpy.branches import Branch
 from taskpy.connection import Redis
 from taskpy.definition import Definition
@@ -113,18 +113,18 @@ class Client:
 
     def events(self, id: str) -> list[Event]:
         """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""
-        return self.space.broker.run(pages.events(self.space.keys_of(spec.checked_id(id)), id=id))
+        return self.space.broker.run(pages.events(self.space.keys_of(naming.checked_id(id)), id=id))
 
     def about(self, id: str) -> About:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
         return self._drive(
-            lists.about(self.space.keys_of(spec.checked_id(id)), id=id, server=lambda: self.space.server)
+            lists.about(self.space.keys_of(naming.checked_id(id)), id=id, server=lambda: self.space.server)
         )
 
     def tree(self, id: str) -> Branch:
         """The tree of tasks below this one, as it is now. Raises `TaskNotFound`."""
         return self._drive(
-            branches.branch(self.space.keys_of(spec.checked_id(id)), id=id, server=lambda: self.space.server)
+            branches.branch(self.space.keys_of(naming.checked_id(id)), id=id, server=lambda: self.space.server)
         )
 
     # -- dead letters ---------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class Client:
         Raises `TaskNotFound` for an unknown id, `UsageError` for a task that did not fail or was revived before, `KeyTaken`
         when another live task has its key.
         """
-        keys = self.space.keys_of(spec.checked_id(id))
+        keys = self.space.keys_of(naming.checked_id(id))
         return self.attach(self._drive(upkeep.revive(keys, id=id, server=lambda: self.space.server)))
 
     def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:

@@ -4,7 +4,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from taskpy import address, branches, errors, keyed, lists, pages, spec, spread, upkeep
+from taskpy import address, branches, errors, keyed, lists, naming, pages, spread, upkeep
 from taskpy.branches import Branch
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import AsyncConnections, Redis
@@ -110,7 +110,7 @@ class Client:
         """
         if (id is None) == (key is None):
             raise errors.BadArguments("attach to an id, or to a key=: one of them")
-        return self._attach(key) if id is None else RemoteTask(self, spec.checked_id(id), None)
+        return self._attach(key) if id is None else RemoteTask(self, naming.checked_id(id), None)
 
     async def _attach(self, key: str) -> RemoteTask[Any]:
         id = await self.broker.drive(keyed.found(self.shards.of_key(key), key=key, server=lambda: self.server))
@@ -118,18 +118,18 @@ class Client:
 
     async def events(self, id: str) -> list[Event]:
         """What was not plain in the life of a task (retried, released, its worker lost, …), oldest first."""
-        return await self.broker.run(pages.events(self.keys_of(spec.checked_id(id)), id=id))
+        return await self.broker.run(pages.events(self.keys_of(naming.checked_id(id)), id=id))
 
     async def about(self, id: str) -> About:
         """All that is known of a task but its messages, in one round trip. Raises `TaskNotFound`."""
         return await self.broker.drive(
-            lists.about(self.keys_of(spec.checked_id(id)), id=id, server=lambda: self.server)
+            lists.about(self.keys_of(naming.checked_id(id)), id=id, server=lambda: self.server)
         )
 
     async def tree(self, id: str) -> Branch:
         """The tree of tasks below this one, as it is now. Raises `TaskNotFound`."""
         return await self.broker.drive(
-            branches.branch(self.keys_of(spec.checked_id(id)), id=id, server=lambda: self.server)
+            branches.branch(self.keys_of(naming.checked_id(id)), id=id, server=lambda: self.server)
         )
 
     async def dead(self, *, page: int = 0) -> DeadPage:
@@ -138,7 +138,7 @@ class Client:
 
     async def revive(self, id: str) -> RemoteTask[Any]:
         """Submit a dead letter as a new task that knows the old one; see `taskpy.Client.revive`."""
-        keys = self.keys_of(spec.checked_id(id))
+        keys = self.keys_of(naming.checked_id(id))
         return self.attach(await self.broker.drive(upkeep.revive(keys, id=id, server=lambda: self.server)))
 
     async def revive_many(self, ids: Iterable[str]) -> list[RemoteTask[Any] | None]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from taskpy import errors, values, wire
 from taskpy.failure import RemoteTraceback, dump_exception, load_exception, register_exception
+from taskpy.naming import checked_id, checked_name
 from taskpy.reported import dump_line, dump_progress, load_line, load_progress
 from taskpy.retry import Backoff
-from taskpy.spec import MISSING, NO_OPTIONS, Options, TaskSpec, checked_id, checked_name
+from taskpy.spec import MISSING, NO_OPTIONS, Options, TaskSpec
 from taskpy.values import register_type
 from taskpy.wire import EXCEPTION_LIMIT, MESSAGE_LIMIT, RESULT_LIMIT, SPEC_LIMIT, STATE_LIMIT, VERSION, dumps, loads
 

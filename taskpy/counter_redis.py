@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskpy import errors, flow, ops
-from taskpy.answers import Response
+from taskpy.answers_desk import Response
 from taskpy.counter import GONE
 from taskpy.identity import who
 from taskpy.keys import Keys

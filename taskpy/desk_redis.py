@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskpy import errors, flow, ops
-from taskpy.answers import Orders, Posed, Withdrawn
+from taskpy.answers_desk import Orders, Posed, Withdrawn
 from taskpy.desk import Answer, Standstill
 from taskpy.keys import Keys
 from taskpy.question import Question, Reply, dump_asked, dump_reply, load_answer, load_question

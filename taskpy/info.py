@@ -6,7 +6,7 @@ from typing import Self
 
 from taskpy import codec, errors, wire
 from taskpy.listed import Worker
-from taskpy.spec import NAME
+from taskpy.naming import NAME
 
 #: The largest worker info, in bytes: room for the names of a thousand queues.
 LIMIT = 256 * 1024

@@ -8,7 +8,8 @@ from typing import Any, TypeVar, overload
 
 from taskpy import errors, flow, thread
 from taskpy.contract import recv_order
-from taskpy.inside import InsideView, Run
+from taskpy.inside import InsideView
+from taskpy.inside_flows import Run
 from taskpy.mailbox import Mailbox
 from taskpy.spec import State
 

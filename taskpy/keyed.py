@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from taskpy import errors, flow, ops, spec
-from taskpy.answers import Holders, Placed, Standing
+from taskpy import errors, flow, naming, ops, spec
+from taskpy.answers import Standing
+from taskpy.answers_keyed import Holders, Placed
 from taskpy.identity import who
 from taskpy.keys import Keys
 from taskpy.spec import TaskSpec
@@ -59,7 +60,7 @@ def refusal(placed: Placed, key: str) -> errors.TaskpyError:
 
 def found(keys: Keys, *, key: str, server: Callable[[], str]) -> flow.Flow[str]:
     """The id of the live task that has a key, or that of the one which takes its place. Raises `TaskNotFound`."""
-    holders: Holders = yield ops.holder(keys, key=spec.checked_key(key))
+    holders: Holders = yield ops.holder(keys, key=naming.checked_key(key))
     for id in reversed(holders.ids):
         standing: Standing | None = yield ops.status(keys, id=id)
         if standing is not None and not standing.state.done:

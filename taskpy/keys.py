@@ -8,7 +8,7 @@ Times inside Redis are milliseconds of Redis's own clock.
 
 from dataclasses import dataclass, field
 
-from taskpy import spec
+from taskpy import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Keys:
     _prefix: str = field(init=False, repr=False, compare=False, default="")
 
     def __post_init__(self) -> None:
-        spec.checked_name(self.namespace, "namespace")
+        naming.checked_name(self.namespace, "namespace")
         tag = self.namespace if self.shard is None else f"{self.namespace}#{self.shard}"  # no name has a # in it
         object.__setattr__(self, "_prefix", f"{{{tag}}}")
 

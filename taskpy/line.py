@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
-from taskpy import codec, errors, flow, ladder, spec
+from taskpy import codec, errors, flow, ladder, naming
 from taskpy.counter import Counter
 from taskpy.family import Family
 from taskpy.identity import who
@@ -243,7 +243,7 @@ class LocalLine(ABC):
 
     def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
         """Put a question to the task."""
-        name, prepared = spec.checked_name(topic, "topic"), self.prepared_question(topic, data)
+        name, prepared = naming.checked_name(topic, "topic"), self.prepared_question(topic, data)
         with self._lock:
             if self._status.state is State.NEW:
                 raise errors.NotStarted

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from taskpy import codec, errors, flow, keyed, ops, pages, spec, tree
+from taskpy import codec, errors, flow, keyed, naming, ops, pages, spec, tree
 from taskpy.answers import Mail as RawMail
 from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
@@ -189,7 +189,9 @@ class RedisLine:
             self.submitted()
             return
         if placed.word not in ("joined", "sent"):
-            self._become(spec.new_id(self.keys.shard))  # Redis remembers the other one as refused; this can be started
+            self._become(
+                naming.new_id(self.keys.shard)
+            )  # Redis remembers the other one as refused; this can be started
             raise keyed.refusal(placed, key)
         self._become(placed.id)
         self.joined = True

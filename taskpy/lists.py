@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from taskpy import errors, flow, ops, pages, spec
+from taskpy import errors, flow, naming, ops, pages, spec
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
 from taskpy.line_redis import not_found
@@ -105,7 +105,7 @@ def about(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[About]
 
     One round trip more for a task that has a key and has not begun.
     """
-    spec.checked_id(id)
+    naming.checked_id(id)
     asked: list[Op[Any]] = [
         pages.look(keys, id=id),
         pages.events(keys, id=id),

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
-from taskpy import call, codec, errors, life, process_child, reference, spec
+from taskpy import call, codec, errors, life, naming, process_child, reference
 from taskpy.definition import Definition, function_of, options_of
 from taskpy.handle import LocalHandle
 from taskpy.line_pipe import FRAME_LIMIT, RELAY_LIMIT, PipeLine, RelayedLine
@@ -190,7 +190,7 @@ class ProcessTask(LocalHandle[R]):
         self._process_line = ProcessLine()
         self._prev: Any = MISSING
         self._process_line.handle = weakref.ref(self)
-        super().__init__(spec.new_id(), self._process_line, args=args, kwargs=kwargs, begin=self._spawn)
+        super().__init__(naming.new_id(), self._process_line, args=args, kwargs=kwargs, begin=self._spawn)
         self.take_options(options_of(func))
         self._order()  # whatever cannot cross is an error here, not in start()
 

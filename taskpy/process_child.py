@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from taskpy import call, codec, flow
 from taskpy.desk import Answer, Listening, LocalDesk
 from taskpy.family import Family
-from taskpy.inside import Inside, Run
+from taskpy.inside import Inside
+from taskpy.inside_flows import Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.line import as_exception
 from taskpy.line_pipe import FRAME_LIMIT, RELAY_LIMIT
@@ -68,7 +69,7 @@ class PipeDesk(LocalDesk):
         self._listening.withdrew(number)
         while True:
             seen = self._nudge.count
-            if (answer := self.answer(number)) is not None or self._withdrawn == number:
+            if (answer := self.answer(number)) is not None or self._withdrawn >= number:
                 return answer
             yield flow.Wait(self._nudge, seen)
 

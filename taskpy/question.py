@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskpy import errors, failure, values, wire
-from taskpy.spec import checked_name
+from taskpy.naming import checked_name
 
 #: How many of the topics that a task answers are named to who asks about another one.
 KNOWN_LIMIT = 100

@@ -12,7 +12,8 @@ from typing import Any
 
 from taskpy import errors
 from taskpy.checkpoint import StateForm
-from taskpy.spec import NAME, Options, checked_name
+from taskpy.naming import NAME, checked_name
+from taskpy.spec import Options
 
 # A spawned child runs the main module under the second name.
 _MAIN = ("__main__", "__mp_main__")

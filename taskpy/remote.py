@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, overload
 
-from taskpy import call, codec, errors, flow, keyed, ops, pages, registry, space, spec
+from taskpy import call, codec, errors, flow, keyed, naming, ops, pages, registry, space
 from taskpy.definition import Definition, function_of
 from taskpy.handle import Handle, T
 from taskpy.line import Line
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 def spec_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], options: Options, prev: Any) -> TaskSpec:
     """The spec of a function or of a name; raises `BadArguments` where the function is known and does not take them."""
     if isinstance(func, str):
-        name, defaults = spec.checked_name(func), NO_OPTIONS
+        name, defaults = naming.checked_name(func), NO_OPTIONS
     else:
         name = func.name if isinstance(func, Definition) else registry.name_of(func)
         defaults = func.defaults if isinstance(func, Definition) else NO_OPTIONS
@@ -307,7 +307,7 @@ def attached(space: Space, id: str | None, key: str | None) -> RemoteTask[Any]:
     if key is not None:
         id = space.broker.drive(keyed.found(space.shards.of_key(key), key=key, server=lambda: space.server))
     handle = RemoteTask.__new__(RemoteTask)
-    handle._open(space, spec.checked_id(id or ""), None)  # noqa: SLF001 - our own
+    handle._open(space, naming.checked_id(id or ""), None)  # noqa: SLF001 - our own
     return handle
 
 

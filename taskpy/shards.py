@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from functools import cached_property
 
-from taskpy import errors, spec, values
+from taskpy import errors, naming, values
 from taskpy.keys import Keys
 
 #: The most shards of a namespace: far more than a Cluster has nodes.
@@ -58,19 +58,19 @@ class Shards:
     def new_id(self, key: str | None = None) -> str:
         """A fresh id, in the shard whose turn it is; that of a task with a `key` in the shard of its key."""
         if self.count == 1:
-            return spec.new_id(self._only)
-        return spec.new_id(next(self._turn) % self.count if key is None else self._place(key))
+            return naming.new_id(self._only)
+        return naming.new_id(next(self._turn) % self.count if key is None else self._place(key))
 
     def _place(self, key: str) -> int:
-        return zlib.crc32(spec.checked_key(key).encode()) % self.count
+        return zlib.crc32(naming.checked_key(key).encode()) % self.count
 
     def new_ids(self, count: int) -> list[str]:
         """Fresh ids for tasks that are submitted together, over no more shards than are worth a call each."""
         if self.count == 1:
-            return [spec.new_id(self._only) for _ in range(count)]
+            return [naming.new_id(self._only) for _ in range(count)]
         wanted = min(self.count, -(-count // TOGETHER))
         turns = [next(self._turn) % self.count for _ in range(wanted)]
-        return [spec.new_id(turns[number % wanted]) for number in range(count)]
+        return [naming.new_id(turns[number % wanted]) for number in range(count)]
 
     def sorted_out(self, ids: Sequence[str]) -> list[tuple[Keys, list[str]]]:
         """These ids by the shard they are in, as far as there are any."""

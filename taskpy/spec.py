@@ -4,15 +4,13 @@ Owns the words for states and flags, and the one table of what leads from one to
 """
 
 import enum
-import os
-import re
 import typing
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from taskpy import errors, values
+from taskpy.naming import checked_key, checked_name
 from taskpy.retry import Backoff
 
 #: The queue of a task whose submitter named none.
@@ -35,11 +33,6 @@ LOG_LIMIT = 1000
 QUESTION_LIMIT = 100
 #: How long a worker that is not heard from keeps its tasks, in seconds, unless the namespace says otherwise.
 LEASE_SECONDS = 15.0
-
-#: Names of tasks and queues: no braces (Cluster slots), no control characters (logs, terminals).
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
-#: Ids of tasks.
-ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 
 class State(enum.StrEnum):
@@ -260,8 +253,6 @@ Conflict = Literal["reject", "join", "send", "replace"]
 #: What it is where the submitter does not say.
 CONFLICT: Conflict = "reject"
 _CONFLICTS = typing.get_args(Conflict)
-#: How long a key may be, in characters.
-KEY_LIMIT = 200
 
 
 _OPTION_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
@@ -377,37 +368,3 @@ class TaskSpec:
     def queue(self) -> str:
         """The queue this task goes to."""
         return self.options.queue or DEFAULT_QUEUE
-
-
-def new_id(shard: int | None = None) -> str:
-    """A fresh task id: 24 hexadecimal digits, never seen before; behind the number of the shard, where there is one."""
-    digits = os.urandom(12).hex()
-    return digits if shard is None else f"{shard}-{digits}"
-
-
-def checked_id(id: str) -> str:
-    """The id, or `BadName` when it cannot be a task's id."""
-    if not isinstance(id, str) or not ID.fullmatch(id):
-        raise errors.BadName(f"{values.shown(id, 200)} is not a task id: up to 64 letters, digits, '_' and '-'")
-    return id
-
-
-def checked_key(key: str) -> str:
-    """The key, or `BadArguments` when it cannot be one."""
-    # Control characters would garble logs and terminals; halves of characters cannot be sent.
-    unfit = not isinstance(key, str) or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in key)
-    if unfit or not 1 <= len(key) <= KEY_LIMIT:
-        raise errors.BadArguments(
-            f"key must be a text of 1 to {KEY_LIMIT} characters, none of them a control character, not {values.shown(key)}"
-        )
-    return key
-
-
-def checked_name(name: str, what: str = "task name") -> str:
-    """The name of a task, queue or namespace, or `BadName`."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        article = "an" if what[0] in "aeiou" else "a"
-        raise errors.BadName(
-            f"{values.shown(name, 200)} is not {article} {what}: up to 128 letters, digits, '_', '.', ':' and '-'"
-        )
-    return name

@@ -7,7 +7,7 @@ round trips. A shard that cannot be reached fails the call: half a list would lo
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from taskpy import flow, lists, ops, pages, spec, upkeep
+from taskpy import flow, lists, naming, ops, pages, upkeep
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
 from taskpy.listed import Outline
@@ -143,14 +143,14 @@ def workers(known: Shards) -> flow.Flow[list[KnownWorker]]:
 
 def pause(known: Shards, *, queue: str) -> flow.Flow[float]:
     """Let nothing be claimed from a queue; since when (epoch seconds)."""
-    spec.checked_name(queue, "queue")
+    naming.checked_name(queue, "queue")
     since: list[float] = yield flow.Together([ops.pause(keys, queue=queue) for keys in known.keys])
     return min(since)
 
 
 def resume(known: Shards, *, queue: str) -> flow.Flow[None]:
     """Let a paused queue be claimed from again."""
-    spec.checked_name(queue, "queue")
+    naming.checked_name(queue, "queue")
     yield flow.Together([ops.resume(keys, queue=queue) for keys in known.keys])
 
 
@@ -165,7 +165,7 @@ def revive_many(known: Shards, *, ids: Sequence[str]) -> flow.Flow[list[str | No
     if known.count == 1:
         return (yield from upkeep.revive_many(known.root, ids=ids))
     answers: dict[Keys, Iterator[str | None]] = {}
-    for keys, some in known.sorted_out([spec.checked_id(id) for id in ids]):
+    for keys, some in known.sorted_out([naming.checked_id(id) for id in ids]):
         answers[keys] = iter((yield from upkeep.revive_many(keys, ids=some)))
     return [next(answers[known.of(id)]) for id in ids]
 
@@ -173,6 +173,6 @@ def revive_many(known: Shards, *, ids: Sequence[str]) -> flow.Flow[list[str | No
 def delete(known: Shards, *, ids: Sequence[str]) -> flow.Flow[int]:
     """Drop dead letters; how many there were."""
     deleted = 0
-    for keys, some in known.sorted_out([spec.checked_id(id) for id in ids]):
+    for keys, some in known.sorted_out([naming.checked_id(id) for id in ids]):
         deleted += yield from upkeep.delete(keys, ids=some)
     return deleted

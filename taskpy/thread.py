@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
-from taskpy import call, eventloop, life, spec
+from taskpy import call, eventloop, life, naming
 from taskpy.definition import Definition, function_of, options_of
 from taskpy.handle import LocalHandle
-from taskpy.inside import Inside, Run
+from taskpy.inside import Inside
+from taskpy.inside_flows import Run
 from taskpy.interrupt import CoroutineInterrupt, Interrupt, ThreadInterrupt
 from taskpy.line import LocalLine
 from taskpy.mailbox import Inbox, LocalMailbox
@@ -123,7 +124,7 @@ class Task(LocalHandle[R]):
         self._function = function_of(func)
         call.check_arguments(self._function, args, kwargs)
         self._thread_line = ThreadLine()
-        super().__init__(spec.new_id(), self._thread_line, args=args, kwargs=kwargs, begin=self._run)
+        super().__init__(naming.new_id(), self._thread_line, args=args, kwargs=kwargs, begin=self._run)
         self.take_options(options_of(func))
         self._prev: Any = MISSING
 

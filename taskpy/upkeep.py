@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from taskpy import errors, flow, ops, pages, spec
+from taskpy import errors, flow, naming, ops, pages, spec
 from taskpy.keys import Keys
 from taskpy.line_redis import not_found
 
@@ -18,7 +18,7 @@ def revive(keys: Keys, *, id: str, server: Callable[[], str]) -> flow.Flow[str]:
     Raises `TaskNotFound`, `UsageError` for a task that did not fail or was revived before, or `KeyTaken` when another live
     task has its key.
     """
-    [(answer, new_id)] = yield from _revived(keys, [spec.checked_id(id)])
+    [(answer, new_id)] = yield from _revived(keys, [naming.checked_id(id)])
     if answer.startswith("keyed "):  # that task may be gone, which the script sees when it is named
         [(answer, new_id)] = yield from _revived(keys, [id], answer.partition(" ")[2])
     if answer == "unknown":
@@ -38,14 +38,14 @@ def revive_many(keys: Keys, *, ids: Sequence[str]) -> flow.Flow[list[str | None]
     """
     new_ids: list[str | None] = []
     for part in _parts(ids):
-        answers = yield from _revived(keys, [spec.checked_id(id) for id in part])
+        answers = yield from _revived(keys, [naming.checked_id(id) for id in part])
         new_ids += [new_id if answer == "new" else None for answer, new_id in answers]
     return new_ids
 
 
 def _revived(keys: Keys, ids: Sequence[str], holder: str = "") -> flow.Flow[list[tuple[str, str]]]:
     queues = yield flow.Together([ops.locate(keys, id=id) for id in ids])
-    new_ids = [spec.new_id(keys.shard) for _ in ids]
+    new_ids = [naming.new_id(keys.shard) for _ in ids]
     asked = zip(ids, new_ids, queues, strict=True)
     # For an id that is not there any queue will do: the script answers before it touches one.
     answers = yield flow.Together(
@@ -61,13 +61,13 @@ def delete(keys: Keys, *, ids: Sequence[str]) -> flow.Flow[int]:
     """Drop dead letters; how many there were."""
     deleted = 0
     for part in _parts(ids):
-        deleted += yield ops.forget(keys, ids=[spec.checked_id(id) for id in part])
+        deleted += yield ops.forget(keys, ids=[naming.checked_id(id) for id in part])
     return deleted
 
 
 def purge(keys: Keys, *, queue: str, reason: str | None) -> flow.Flow[int]:
     """End as stopped what waits in a queue by now, the oldest first; how many tasks that were."""
-    spec.checked_name(queue, "queue")
+    naming.checked_name(queue, "queue")
     sizes = yield pages.queue_sizes(keys, queues=[queue])
     left, ended = sizes[queue], 0
     while left > 0:

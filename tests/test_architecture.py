@@ -14,12 +14,12 @@ PACKAGES = {"taskpy": ROOT / "taskpy", "taskpy_worker": ROOT / "worker" / "taskp
 FLOORS = (
     # 0: pure. No I/O, no Redis, no threads.
     """
-    errors spec retry checkpoint registry deadline keys shards taken
+    errors naming spec retry checkpoint registry deadline keys shards taken
     values wire failure reported question codec
     """,
     # 1: what to say to Redis, and what the answers mean; still no I/O.
     """
-    script answers listed info ops pages
+    script answers answers_desk answers_keyed listed info ops pages
     """,
     # 2: what waits, asks and connects. The only modules that import redis.
     """
@@ -28,7 +28,7 @@ FLOORS = (
     """,
     # 3: the library: what users hold, and what their functions receive.
     """
-    reports logs interrupt ladder call reference life eventloop contract desk mailbox attention family spawning inside inside_aio
+    reports logs interrupt ladder call reference life eventloop contract desk mailbox attention family spawning inside_flows inside inside_aio
     counter status line line_pipe reader outside
     handle
     definition thread process process_child

@@ -9,12 +9,13 @@ from taskpy_worker.attempt import Attempt
 from taskpy_worker.settler import GiveBack
 from taskpy_worker.worker import Worker
 
-from taskpy import call, errors, failure, flow, logs, ops, pages, spec
+from taskpy import call, errors, failure, flow, logs, naming, ops, pages
 from taskpy.answers import Started
 from taskpy.celery_bridge import process
 from taskpy.celery_bridge.process import QUEUE
 from taskpy.contract import recv_order
-from taskpy.inside import Inside, Run
+from taskpy.inside import Inside
+from taskpy.inside_flows import Run
 from taskpy.mailbox import Inbox, LocalMailbox
 from taskpy.mailbox_redis import RedisMailbox
 from taskpy.space import Space
@@ -33,7 +34,7 @@ class AloneInside(CeleryInside):
     """The inside of a task that was called like a function, or eagerly: nobody knows its id, so nobody steers it."""
 
     def __init__(self, request: Any) -> None:
-        id = request.id or spec.new_id()
+        id = request.id or naming.new_id()
         run = Run(id=id, args=tuple(request.args or ()), kwargs=request.kwargs or {}, token=f"{id}.1")
         super().__init__(run, LocalMailbox(Inbox(), taken=lambda _: None, posted=len))
 

@@ -10,7 +10,7 @@ from typing import Any
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.worker import Worker
 
-from taskpy import codec, errors, ops, spec
+from taskpy import codec, errors, naming, ops, spec
 from taskpy.answers import Started
 from taskpy.celery_bridge import process
 from taskpy.keys import Keys
@@ -50,7 +50,7 @@ def taken(task: Any, request: Any) -> tuple[Worker, Started | State]:
 
     Celery hands a task out again when it takes the first one for lost. While that one runs, this one waits.
     """
-    id = spec.checked_id(request.id)
+    id = naming.checked_id(request.id)
     while True:
         worker = process.worker_here()
         match _tried(task, id, worker):

@@ -7,7 +7,7 @@ from celery import Task, states
 from celery.exceptions import Ignore
 from celery.utils import uuid
 
-from taskpy import errors, ops, space, spec
+from taskpy import errors, naming, ops, space, spec
 from taskpy.attention import Handler
 from taskpy.celery_bridge import deliveries
 from taskpy.celery_bridge.attempt import AloneInside, CeleryAttempt, revoked
@@ -86,7 +86,7 @@ class Steerable(Task):  # type: ignore[misc]  # celery has no types
         """
         if self.app.conf.task_always_eager:
             return super().apply_async(args, kwargs, task_id, *more, **options)
-        id = spec.checked_id(task_id or uuid())
+        id = naming.checked_id(task_id or uuid())
         here = space.default()
         run, keys = here.broker.run, here.whole("the bridge to Celery")
         known = run(deliveries.submission(keys, id, self.name, args, kwargs, wait=deliveries.wait_of(options)))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from taskpy import spec as specs
-from taskpy.answers import Orders, Posed, Withdrawn, text
+from taskpy.answers import text
+from taskpy.answers_desk import Orders, Posed, Withdrawn
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted
 from taskpy.taken import Taken

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from taskpy import spec as specs
-from taskpy.answers import Holders, Placed
+from taskpy.answers_keyed import Holders, Placed
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, ms, plain, scripted, task_keys
 

@@ -11,12 +11,12 @@ from taskpy.answers import (
     Mail,
     Receipt,
     Reported,
-    Response,
     Standing,
     shard_count,
     text,
     texts,
 )
+from taskpy.answers_desk import Response
 from taskpy.keys import Keys
 from taskpy.ops.op import Arg, Op, end_keys, ms, plain, scripted, task_keys
 from taskpy.spec import Follows

@@ -10,7 +10,7 @@ from taskpy_worker.attempt import Attempt
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.worker import Worker, running_here
 
-from taskpy import on, ops, spec
+from taskpy import naming, on, ops, spec
 from taskpy.deadline import Deadline
 from taskpy.info import WorkerInfo
 from taskpy.space import Space
@@ -32,7 +32,7 @@ class Crew:
         self._space = space
         # A name that is not known here will not be known to others: nobody deploys in a test.
         self._config = WorkerConfig(concurrency=concurrency, block=BLOCK_SECONDS, unknown_limit=0)
-        self._wid = f"session-{spec.new_id()}"
+        self._wid = f"session-{naming.new_id()}"
         self._lock = threading.Lock()
         self._queues = self._config.queues
         self._duties: Duties | None = None

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from taskpy import errors, line_redis, memory, settings, spec
+from taskpy import errors, line_redis, memory, naming, settings
 from taskpy import space as spaces
 from taskpy.client import Client
 from taskpy.remote import RemoteTask
@@ -139,7 +139,7 @@ def session(*, worker: bool = False, concurrency: int | None = None, namespace: 
     Nothing runs until `drain`; with `worker` a worker runs beside the test instead, in threads of this process.
     `concurrency` tasks run at once: one in a drain, 10 on a worker. `namespace` is the environment's otherwise.
     """
-    url = f"memory://session-{spec.new_id()}"
+    url = f"memory://session-{naming.new_id()}"
     variables = {"TASKPY_REDIS_URL": url, "TASKPY_SHARDS": "1"} | ({"TASKPY_NAMESPACE": namespace} if namespace else {})
     with contextlib.ExitStack() as stack:
         stack.enter_context(settings.meanwhile(**variables))

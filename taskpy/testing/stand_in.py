@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from taskpy import codec, errors, flow, inside_aio, spec
+from taskpy import codec, errors, flow, inside_aio, naming
 from taskpy.desk import Answer, LocalDesk, Unheard
-from taskpy.inside import Inside, Run
+from taskpy.inside import Inside
+from taskpy.inside_flows import Run
 from taskpy.mailbox import Inbox, Received, Stored
 from taskpy.nudge import Nudge
 from taskpy.question import Reply, dump_answer, dump_asked, dump_question, load_answer, load_asked, load_question
@@ -192,7 +193,7 @@ class _Scripted:
 
 
 def _run(args: Iterable[Any], kwargs: Mapping[str, Any] | None, attempt: int, prev: Any) -> Run:
-    id = spec.new_id()
+    id = naming.new_id()
     return Run(
         id=id,
         args=tuple(args),

@@ -11,7 +11,7 @@ import pytest
 
 from taskpy import connection, errors, ops
 from taskpy.address import Address
-from taskpy.answers import Holders
+from taskpy.answers_keyed import Holders
 from taskpy.broker import Broker
 from taskpy.broker_aio import AsyncBroker
 from taskpy.connection import SHORTEST_SECONDS, AsyncConnections, Connections

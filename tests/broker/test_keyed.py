@@ -2,8 +2,8 @@
 
 import pytest
 
-from taskpy import ops, spec
-from taskpy.answers import Holders, Placed
+from taskpy import naming, ops
+from taskpy.answers_keyed import Holders, Placed
 from taskpy.spec import State
 
 
@@ -392,6 +392,6 @@ def test_many_that_end_at_once_free_their_keys(rig):
 
 
 def test_any_text_is_a_key(rig):
-    for number, key in enumerate(["#", "a b", "ä {x}", "k" * spec.KEY_LIMIT]):
+    for number, key in enumerate(["#", "a b", "ä {x}", "k" * naming.KEY_LIMIT]):
         assert rig.submit_keyed(id=f"t{number}", key=key, conflict="reject") == Placed("new")
         assert rig.holder(key=key) == Holders((f"t{number}",))

@@ -5,7 +5,8 @@ import contextlib
 import pytest
 
 from taskpy import errors, ops, pages
-from taskpy.answers import Holders, Standing
+from taskpy.answers import Standing
+from taskpy.answers_keyed import Holders
 from taskpy.spec import State, StopReason
 from taskpy.taken import Taken
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from taskpy.answers import Posed, Response, Standing, Withdrawn
+from taskpy.answers import Standing
+from taskpy.answers_desk import Posed, Response, Withdrawn
 from taskpy.spec import State
 
 ENDS = [State.SUCCEEDED, State.FAILED, State.STOPPED]

@@ -9,6 +9,7 @@ from taskpy.info import KnownWorker, WorkerInfo
 from taskpy.keys import Keys
 from taskpy.listed import Worker
 from taskpy.mailbox_redis import Fetched
+from taskpy.naming import ID, NAME
 from taskpy.ops import op
 from taskpy.question import (
     dump_answer,
@@ -24,7 +25,6 @@ from taskpy.question import (
 )
 from taskpy.retry import backoff_of
 from taskpy.space import Space
-from taskpy.spec import ID, NAME
 from taskpy.taken import Taken
 from taskpy.unpacked import lines_of, progress_of
 

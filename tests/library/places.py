@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import taskpy
-from taskpy import aio, spec
+from taskpy import aio, naming
 from taskpy.errors import TaskEnded
 
 #: How long anything may take that should happen at once. Far more than needed, for machines that are busy.
@@ -251,7 +251,7 @@ class Place:
 
     def unknown_id(self) -> str:
         """An id that no task here has."""
-        return spec.new_id(0 if "shards" in self.name else None)
+        return naming.new_id(0 if "shards" in self.name else None)
 
     def clear(self) -> None:
         """Stop what still runs."""

@@ -9,7 +9,7 @@ import pytest
 from places import SOON, eventually
 
 import taskpy
-from taskpy import Client, RemoteTask, Task, aio, errors, spec
+from taskpy import Client, RemoteTask, Task, aio, errors, naming
 from taskpy.nudge import Nudge
 
 remote = pytest.mark.parametrize("place", places.REMOTE, indirect=True)
@@ -34,7 +34,7 @@ def test_a_handle_is_equal_by_id(place):
     assert hash(handle) == hash(handle.id)
     assert len({handle, other}) == 2
     assert handle.id in repr(handle)
-    assert spec.checked_id(handle.id) == handle.id
+    assert naming.checked_id(handle.id) == handle.id
 
 
 @remote

@@ -11,7 +11,7 @@ from places import SOON, WOKEN, Awaited, eventually
 
 import taskpy
 from taskpy import RemoteTask, errors, task
-from taskpy.answers import Holders, Placed
+from taskpy.answers_keyed import Holders, Placed
 
 remote = pytest.mark.parametrize("place", places.REMOTE, indirect=True)
 plain = pytest.mark.parametrize("place", places.PLAIN_REMOTE, indirect=True)

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from taskpy import errors
-from taskpy.answers import Holders, Started
+from taskpy.answers import Started
+from taskpy.answers_keyed import Holders
 from taskpy.keys import Keys
 from taskpy.spec import FLAGS, TRANSITIONS, Flag, State, flags_of
 from tests.model.protocol import FINAL, Task, World, owner

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from taskpy import ops
-from taskpy.answers import Holders, Placed, Started
+from taskpy.answers import Started
+from taskpy.answers_keyed import Holders, Placed
 from taskpy.spec import State
 from taskpy.taken import Taken
 from tests.model.caller import Caller

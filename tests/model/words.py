@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from taskpy.answers import Placed, Started
+from taskpy.answers import Started
+from taskpy.answers_keyed import Placed
 from taskpy.taken import Taken
 from tests.model.known import Task
 

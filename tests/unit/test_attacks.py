@@ -9,11 +9,12 @@ from taskpy import codec, errors, info, ops, pages, values
 from taskpy.answers import Started, wish_of
 from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
+from taskpy.naming import checked_id, checked_name
 from taskpy.nudge import Nudge
 from taskpy.ops import op
 from taskpy.retry import Backoff
 from taskpy.space import Space
-from taskpy.spec import Options, checked_id, checked_name
+from taskpy.spec import Options
 from taskpy.taken import BEYOND_LIMIT, Taken
 
 KEYS = Keys("x")

@@ -3,7 +3,7 @@
 import pytest
 
 from taskpy import errors, flow
-from taskpy.answers import Orders, Posed, Withdrawn
+from taskpy.answers_desk import Orders, Posed, Withdrawn
 from taskpy.desk import Answer
 from taskpy.desk_redis import BATCH, RedisDesk
 from taskpy.keys import Keys

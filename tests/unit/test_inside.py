@@ -1,7 +1,8 @@
 """The inside over a mailbox that changes at the worst moment."""
 
 from taskpy import errors
-from taskpy.inside import Inside, Run
+from taskpy.inside import Inside
+from taskpy.inside_flows import Run
 from taskpy.mailbox import Inbox, LocalMailbox
 from taskpy.spec import Wish
 

@@ -8,23 +8,9 @@ from pathlib import Path
 import pytest
 
 from taskpy import errors, ops, pages, script
-from taskpy.answers import (
-    Agreement,
-    Beat,
-    Children,
-    Due,
-    Heartbeat,
-    Held,
-    Holders,
-    Mail,
-    Placed,
-    Posed,
-    Reported,
-    Response,
-    Standing,
-    Started,
-    wish_of,
-)
+from taskpy.answers import Agreement, Beat, Children, Due, Heartbeat, Held, Mail, Reported, Standing, Started, wish_of
+from taskpy.answers_desk import Orders, Posed, Response, Withdrawn
+from taskpy.answers_keyed import Holders, Placed
 from taskpy.keys import Keys
 from taskpy.listed import Event, Namespace, Worker
 from taskpy.ops import Ending, Op

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from taskpy import errors, ops, settings, spec
+from taskpy import errors, naming, ops, settings
 from taskpy.keys import Keys
 from taskpy.shards import MOST, Shards, shard_in
 from taskpy.space import Space
@@ -34,7 +34,7 @@ def test_ids_go_to_the_shards_in_turn():
     shards = Shards("shop", 5)
     ids = [shards.new_id() for _ in range(50)]
 
-    assert all(spec.checked_id(id) and shards.of(id) for id in ids)
+    assert all(naming.checked_id(id) and shards.of(id) for id in ids)
     assert Counter(map(shard_in, ids)) == dict.fromkeys(range(5), 10)
     assert all((shard_in(one) + 1) % 5 == shard_in(next_one) for one, next_one in pairwise(ids))
 

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from taskpy import errors, spec
+from taskpy import errors, naming, spec
 from taskpy.retry import Backoff
 from taskpy.spec import MOVES, Options, State, TaskSpec
 
@@ -56,13 +56,13 @@ def test_the_queue_of_options_is_checked():
         Options(queue="{a}")
 
 
-@pytest.mark.parametrize("key", ["a", "user:7", "ä b{c}", "#", "k" * spec.KEY_LIMIT])
+@pytest.mark.parametrize("key", ["a", "user:7", "ä b{c}", "#", "k" * naming.KEY_LIMIT])
 def test_any_short_text_is_a_key(key):
     assert Options(key=key).key == key
 
 
 @pytest.mark.parametrize(
-    "key", ["", "k" * (spec.KEY_LIMIT + 1), "a\n", "\x00", "\x7f", "\x9b", "lone \ud800", 7, b"key"]
+    "key", ["", "k" * (naming.KEY_LIMIT + 1), "a\n", "\x00", "\x7f", "\x9b", "lone \ud800", 7, b"key"]
 )
 def test_what_is_no_key_is_refused(key):
     with pytest.raises(errors.BadArguments, match="key must be a text of 1 to 200 characters"):
@@ -94,29 +94,29 @@ def test_missing_is_one_of_a_kind():
 
 
 def test_new_ids_are_ids_and_new():
-    ids = {spec.new_id() for _ in range(1000)}
+    ids = {naming.new_id() for _ in range(1000)}
 
     assert len(ids) == 1000
-    assert all(spec.checked_id(id) == id and len(id) == 24 for id in ids)
+    assert all(naming.checked_id(id) == id and len(id) == 24 for id in ids)
 
 
 @pytest.mark.parametrize("id", ["a", "A-b_c", "0" * 64])
 def test_ids(id):
-    assert spec.checked_id(id) == id
+    assert naming.checked_id(id) == id
 
 
 @pytest.mark.parametrize("id", ["", "-a", "0" * 65, "a.b", "a:b", "a b", "a\n", "{a}", "ä", None, 5, b"a"])
 def test_what_is_no_id(id):
     with pytest.raises(errors.BadName, match="is not a task id"):
-        spec.checked_id(id)
+        naming.checked_id(id)
 
 
 @pytest.mark.parametrize("name", ["a", "app.tasks.crawl", "App:v1.crawl-fast_2", "_a", "0" * 128])
 def test_names(name):
-    assert spec.checked_name(name) == name
+    assert naming.checked_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["", ".a", "-a", ":a", "0" * 129, "a b", "a\n", "\x1b[1m", "{a}", "ä", "a/b", None, 5])
 def test_what_is_no_name(name):
     with pytest.raises(errors.BadName, match="is not a queue"):
-        spec.checked_name(name, "queue")
+        naming.checked_name(name, "queue")

@@ -49,6 +49,20 @@ def waits(t):
     return "waited"
 
 
+@task(name="answers")
+def answers(t):
+    """Answer how often it was asked, until it is stopped; ask, when it is told to."""
+    asked = []
+
+    def count():
+        asked.append(1)
+        return len(asked)
+
+    t.answers("count", count)
+    BEGUN.append((t.id, t.attempt))
+    return [t.ask("go on?") for _ in t]
+
+
 @task(name="listens")
 def listens(t):
     BEGUN.append((t.id, t.attempt))

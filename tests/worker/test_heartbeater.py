@@ -6,6 +6,7 @@ import pytest
 from taskpy_worker.config import BEATS
 
 from taskpy import errors, ops
+from taskpy.question import dump_question, load_reply
 from tests.worker import functions
 from tests.worker.conftest import settle
 from tests.worker.waiting import until
@@ -45,6 +46,71 @@ def test_mail_arrives_by_heartbeat_alone_and_in_front_of_the_stop(rig):
     settle(worker, 2)
 
     assert plain.result == coroutine.result == ["one", "two"]
+
+
+def put(rig, task, number):
+    """A question to the task, of which no nudge says anything."""
+    packed = dump_question("count", None)
+    return rig.run(ops.ask(rig.keys, id=task.id, sender="s", number=number, question=packed))
+
+
+def replied(rig, task, number):
+    response = until(
+        lambda: (found := rig.run(ops.response(rig.keys, id=task.id, number=number))).answer and found, "it"
+    )
+    return load_reply(response.answer).value
+
+
+def test_a_question_arrives_by_heartbeat_alone(rig):
+    worker = rig.worker()
+    task = begun(rig, worker, "answers")
+    put(rig, task, 1)
+
+    worker.heartbeater.tick()
+
+    assert replied(rig, task, 1) == 1
+    worker.heartbeater.tick()  # the same number once more is no news
+    put(rig, task, 2)
+    worker.heartbeater.tick()
+    assert replied(rig, task, 2) == 2
+    task.stop(join=False)
+    worker.heartbeater.tick()
+    settle(worker)
+
+
+def test_an_answer_arrives_by_heartbeat_alone(rig):
+    worker = rig.worker()
+    task = begun(rig, worker, "answers")
+    task.send("ask")
+    worker.heartbeater.tick()
+    until(lambda: task.question, "its question")
+    task.answer("yes")
+    task.stop(join=False)
+
+    worker.heartbeater.tick()
+    settle(worker)
+
+    assert task.result == ["yes"]
+
+
+def test_orders_that_a_failover_has_lost_are_counted_anew(rig):
+    worker = rig.worker()
+    task = begun(rig, worker, "answers")
+    for number in (1, 2, 3):
+        put(rig, task, number)
+        worker.heartbeater.tick()
+        replied(rig, task, number)
+    fields = {"od": 1, "qn": 1, "qo": "", "qa": ""}  # as after the first one
+    rig.raw.hset(rig.keys.task(task.id), mapping=fields)
+    rig.raw.hdel(rig.keys.task(task.id), "s:s")
+
+    assert put(rig, task, 1) == 2, "its number has been there before"
+    worker.heartbeater.tick()
+
+    until(lambda: not rig.raw.hexists(rig.keys.task(task.id), "q:2"), "it to be answered")
+    task.stop(join=False)
+    worker.heartbeater.tick()
+    settle(worker)
 
 
 def test_a_task_that_others_own_is_fenced(rig):

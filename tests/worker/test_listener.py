@@ -3,6 +3,7 @@
 import pytest
 
 from taskpy import ops
+from taskpy.question import dump_question, load_reply
 from taskpy.spec import StopReason, Wish
 from tests.worker import functions
 from tests.worker.conftest import settle
@@ -16,6 +17,8 @@ HALF_WORDS = [
     b"%(id)s 0 stop nuke 0 - why",
     b"%(id)s 0 seen",
     b"%(id)s 0 seen x",
+    b"%(id)s 0 order",
+    b"%(id)s 0 order x",
     b"%(id)s 0 a word of a newer taskpy",
 ]
 
@@ -73,6 +76,23 @@ def test_what_follows_a_stop_is_passed_on(worker, task):
     assert wish == Wish(StopReason("why not"), "kill", 1.5)
     assert wish.reason.by == "ann@web-3:4711"
     assert worker.executor.enforcer.tick() == pytest.approx(1.5, abs=0.5)
+
+
+def test_an_order_is_passed_on(rig, worker):
+    task = rig.submit("answers")
+    worker.claimer.tick(LONG)
+    until(lambda: functions.BEGUN, "the task to begin")
+    number = rig.run(ops.ask(rig.keys, id=task.id, sender="s", number=1, question=dump_question("count", None)))
+
+    worker.listener.tick(f"{task.id} 0 order 1".encode())
+
+    response = until(
+        lambda: (found := rig.run(ops.response(rig.keys, id=task.id, number=number))).answer and found, "it"
+    )
+    assert load_reply(response.answer).value == 1
+    worker.listener.tick(f"{task.id} 0 stop - 0 - ".encode())
+    task.stop(join=False)
+    settle(worker)
 
 
 def test_who_asks_what_was_taken_is_answered(rig, worker, task):

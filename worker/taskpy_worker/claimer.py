@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from taskpy import errors, ops, retry, spec
+from taskpy import errors, naming, ops, retry
 from taskpy.answers import Started
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
@@ -188,7 +188,7 @@ class Claimer:
                 self._space.broker.run(ops.ring(self._space.keys, queue=self._rung))
             return None
         id = "" if rung is None else rung[1].decode(errors="replace")
-        return id if spec.ID.fullmatch(id) else ""
+        return id if naming.ID.fullmatch(id) else ""
 
     def _claim(self, count: int, hint: str) -> None:
         """In one round trip: claim up to `count`, start what the last claim left, and start the one that `hint` names.

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from taskpy import errors, spec, wire
+from taskpy import errors, naming, spec, wire
 from taskpy_worker import log
 from taskpy_worker.queues import Queues
 
@@ -45,7 +45,7 @@ class WorkerConfig:
 
     def __post_init__(self) -> None:
         Queues.of(self.queues)  # whatever is wrong with them is said now
-        spec.checked_name(self.namespace, "namespace")
+        naming.checked_name(self.namespace, "namespace")
 
     def served(self, shards: int) -> tuple[int | None, ...]:
         """Which shards of a namespace with so many are served; None stands for the one that is not cut.

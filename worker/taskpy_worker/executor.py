@@ -15,7 +15,8 @@ from typing import Any, cast
 
 from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
 from taskpy.answers import Started
-from taskpy.inside import Inside, Run
+from taskpy.inside import Inside
+from taskpy.inside_flows import Run
 from taskpy.interrupt import CoroutineInterrupt, ThreadInterrupt
 from taskpy.line_redis import RedisLine
 from taskpy.mailbox_redis import RedisMailbox

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from taskpy import errors, spec
+from taskpy import errors, naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +53,5 @@ def _read(text: str) -> tuple[str, int | None]:
     if colon and weight.isdecimal():
         if int(weight) < 1:
             raise errors.BadArguments(f"the weight of queue {name!r} must be at least 1")
-        return spec.checked_name(name, "queue"), int(weight)
-    return spec.checked_name(text, "queue"), None
+        return naming.checked_name(name, "queue"), int(weight)
+    return naming.checked_name(text, "queue"), None
