@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from taskpy import flow, naming, pages, tree
 from taskpy.keys import Keys
-from taskpy.line_redis import not_found
 from taskpy.listed import Outline
+from taskpy.unpacked import not_found
 
 #: How many tasks are read at once.
 PAGE = 500

@@ -1,37 +1,28 @@
 """The line to a task on a worker: everything a handle asks goes through Redis, as ops, whoever drives them."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from taskpy import codec, errors, flow, keyed, naming, ops, pages, spec, tree
+from taskpy import codec, errors, flow, keyed, naming, ops, pages, spec, tree, unserved
 from taskpy.answers import Mail as RawMail
 from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
 from taskpy.counter_redis import RedisCounter
 from taskpy.deadline import Deadline
-from taskpy.info import WorkerInfo
 from taskpy.keys import Keys
 from taskpy.line import FULL, Full, Line
-from taskpy.listed import Event, Namespace, Worker
 from taskpy.nudge import Nudge
 from taskpy.question import Reply
 from taskpy.senders import Senders
-from taskpy.shards import shard_in
 from taskpy.spec import Children, State, StopReason, TaskSpec, Wish
 from taskpy.status import Mail, Reported, Status
-from taskpy.unpacked import lines_of, progress_of, status_of
-
-logger = logging.getLogger("taskpy.remote")
+from taskpy.unpacked import batch_after, lines_of, not_found, progress_of, status_of
 
 #: How long a waiter relies on pub/sub before it looks again.
 RECHECK_SECONDS = 5.0
-#: How many messages, or lines of a log, a reader takes at once.
+#: How many lines of a log a reader takes at once.
 BATCH = 100
-#: ... when those before were small: so many of them, as long as they would be no more than so many bytes.
-LARGE_BATCH = 1000
-LARGE_BATCH_BYTES = 1024 * 1024
 #: How long a worker may take to say which messages a task has taken.
 ANSWER_SECONDS = 2.0
 
@@ -130,34 +121,7 @@ class RedisLine:
         if self._warned or (yield from self.look()).state is not State.QUEUED:
             return
         queue = yield from self._located()
-        happened: list[Event] = yield pages.events(self._keys, id=self.id)
-        if any(event.word == "unknown" for event in happened):
-            self._warned = True
-            logger.warning(
-                "the workers do not know this task; start one with the module that defines it: queue=%s server=%s task=%s",
-                queue,
-                self._server(),
-                self.id,
-            )
-            return
-        leases: list[tuple[str, float]] = yield pages.leases(self._keys, start=0, count=1000)
-        workers: list[Worker | None] = yield pages.workers(self._keys, wids=[wid for wid, _ in leases])
-        if not any(worker and not worker.lost and queue in WorkerInfo.load(worker.info).queues for worker in workers):
-            self._warned = True
-            logger.warning(
-                "no worker serves the queue%s: queue=%s server=%s task=%s",
-                (yield from self._whereabouts()),
-                queue,
-                self._server(),
-                self.id,
-            )
-
-    def _whereabouts(self) -> flow.Flow[str]:
-        """What may be wrong about where this process looks, in a namespace with shards."""
-        if self._keys.shard is not None:
-            return f" in shard {self._keys.shard}"
-        found: Namespace = yield pages.namespace(self._keys)
-        return "" if found.shards == 1 else f", for the namespace has {found.shards} shards (set TASKPY_SHARDS)"
+        self._warned = yield from unserved.warned(self._keys, id=self.id, queue=queue, server=self._server())
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -170,7 +134,7 @@ class RedisLine:
             if self._task.options.key is not None:
                 yield from self._start_keyed(self._task, self._task.options.key)
                 return
-            _refused((yield self.submission()))
+            tree.check_spawned((yield self.submission()))
             self.submitted()
         except errors.Unreachable as error:
             raise errors.SubmitUncertain(
@@ -344,8 +308,7 @@ class RedisLine:
         if mail.state is None:
             raise self._not_found()
         if mail.messages:
-            size = sum(map(len, mail.messages)) / len(mail.messages)
-            self._batch = LARGE_BATCH if size * LARGE_BATCH <= LARGE_BATCH_BYTES else BATCH
+            self._batch = batch_after(mail.messages)
         return Mail(mail.state, mail.first, mail.messages, mail.sent)
 
     def opened(self, message: bytes) -> Any:
@@ -435,18 +398,3 @@ class RedisLine:
 
     def _not_found(self) -> errors.TaskNotFound:
         return not_found(self._keys, self.id, self._server())
-
-
-def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
-    """The error for an id that Redis does not know, which says where it was looked for."""
-    hint = ""
-    if keys.shard is None and shard_in(id) is not None:
-        hint = "; where it is one of a namespace with shards, say how many there are: TASKPY_SHARDS"
-    return errors.TaskNotFound(
-        f"no task {id} in namespace {keys.namespace!r} on {server}: it never existed, or its result has expired{hint}"
-    )
-
-
-def _refused(answer: str) -> None:
-    if answer in ("fenced", "stopping"):  # by a parent that may not spawn any more
-        raise errors.LeaseLost if answer == "fenced" else errors.Stopped

@@ -11,13 +11,12 @@ from typing import Any
 from taskpy import errors, flow, naming, ops, pages, spec
 from taskpy.info import KnownQueue, KnownWorker
 from taskpy.keys import Keys
-from taskpy.line_redis import not_found
 from taskpy.listed import Event, Outline, Snapshot
 from taskpy.ops import Op
 from taskpy.question import Asked
 from taskpy.reported import LogLine, Progress
 from taskpy.spec import State
-from taskpy.unpacked import asked_of, exception_of, lines_of, progress_of
+from taskpy.unpacked import asked_of, exception_of, lines_of, not_found, progress_of
 
 #: How many tasks a page of a list has.
 PAGE = 50

@@ -6,7 +6,7 @@ its children are read, and asked in their turn; so whoever was spawned before is
 
 from collections.abc import Iterable
 
-from taskpy import flow, ops
+from taskpy import errors, flow, ops
 from taskpy.answers import Children
 from taskpy.family import parent_ended
 from taskpy.keys import Keys
@@ -94,3 +94,9 @@ def _stop(keys: Keys, id: str, wish: Wish) -> flow.Flow[None]:
 
 def _felled(keys: Keys, id: str, entry: str) -> flow.Flow[None]:
     yield ops.felled(keys, id=id, entry=entry)
+
+
+def check_spawned(answer: str) -> None:
+    """Raise what a submission was refused by, when a parent has spawned it that may not any more."""
+    if answer in ("fenced", "stopping"):
+        raise errors.LeaseLost if answer == "fenced" else errors.Stopped

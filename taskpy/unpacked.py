@@ -1,13 +1,27 @@
 """What Redis says of a task, unpacked for whoever holds it: how it stands, what it asks, reports, and came to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from taskpy import codec, errors
 from taskpy.answers import Standing
+from taskpy.keys import Keys
 from taskpy.question import Asked, shown_asked
 from taskpy.reported import LogLine, Progress
+from taskpy.shards import shard_in
 from taskpy.spec import State
 from taskpy.status import Status
+
+#: How many messages a reader takes at once.
+BATCH = 100
+#: ... when those before were small: so many of them, as long as they would be no more than so many bytes.
+LARGE_BATCH = 1000
+LARGE_BATCH_BYTES = 1024 * 1024
+
+
+def batch_after(messages: Sequence[bytes]) -> int:
+    """How many messages to take at once, after these."""
+    size = sum(map(len, messages)) / len(messages)
+    return LARGE_BATCH if size * LARGE_BATCH <= LARGE_BATCH_BYTES else BATCH
 
 
 def status_of(standing: Standing) -> Status:
@@ -62,3 +76,13 @@ def exception_of(data: bytes) -> Exception:
     if data == b"WorkerLost":  # written by a script, which cannot pack
         return errors.WorkerLost("the task's worker was lost, more often than the task may be started again")
     return codec.load_exception(data)
+
+
+def not_found(keys: Keys, id: str, server: str) -> errors.TaskNotFound:
+    """The error for an id that Redis does not know, which says where it was looked for."""
+    hint = ""
+    if keys.shard is None and shard_in(id) is not None:
+        hint = "; where it is one of a namespace with shards, say how many there are: TASKPY_SHARDS"
+    return errors.TaskNotFound(
+        f"no task {id} in namespace {keys.namespace!r} on {server}: it never existed, or its result has expired{hint}"
+    )

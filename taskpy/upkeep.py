@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from taskpy import errors, flow, naming, ops, pages, spec
 from taskpy.keys import Keys
-from taskpy.line_redis import not_found
+from taskpy.unpacked import not_found
 
 #: How many tasks one call ends, moves or drops.
 BATCH = 100
