@@ -55,24 +55,35 @@ def test_with_it_they_agree(fake_rig, name):
     run_state_machine_as_test(machine(fake_rig, machine_for(name)), settings=bounded)
 
 
+#: What these rules are there for.
+VERBS = {"work": "start", "a_worker_is_gone": "recover"}
+#: Rules that together show every row of the table of states and flags.
+SHOWING = (
+    "submit submit_many work take settle stop purge",
+    "submit work giveback stop settle",
+    "a_worker_is_gone stop mark",
+    "a_worker_is_gone revive",
+    "submit submit_many work giveback promote time_passes_for_delays take stop",
+    "submit a_second_entry work",
+    "pose answer withdraw",
+    *("pause_task park " + rule for rule in ("resume_task", "stop", "giveback", "a_worker_is_gone")),
+)
+
+
+@pytest.mark.timeout(300)
 def test_every_row_of_the_table_is_seen(fake_rig):
     """What is not in the table is found whenever a machine runs; this finds what is there and never happens."""
-    bounded = settings(COMMON, max_examples=20, stateful_step_count=FEW, derandomize=True, phases=[Phase.generate])
-    for rules in (
-        "submit submit_many work take settle stop purge",
-        "submit work giveback stop settle",
-        "submit work a_worker_is_gone stop",
-        "submit work settle revive",
-        "submit submit_many work giveback promote time_passes_for_delays take stop",
-        "submit work a_worker_is_gone mark",
-        "a_second_entry submit work",
-        "pose answer withdraw",
-        *("pause_task park " + rule for rule in ("resume_task", "stop", "giveback", "a_worker_is_gone")),
-    ):
-        run_state_machine_as_test(machine(fake_rig, machine_of(rules)), settings=bounded)
+    bounded = settings(COMMON, max_examples=5, stateful_step_count=FEW, phases=[Phase.generate])
+    for _ in range(40):  # mostly a few are enough
+        for rules in SHOWING:
+            verbs = {VERBS.get(rule, rule) for rule in rules.split()}
+            if not any(verb in verbs for *_, verb in {*ROWS, *FLAG_ROWS} - SEEN - SEEN_FLAGS):
+                continue
+            run_state_machine_as_test(machine(fake_rig, machine_of(rules)), settings=bounded)
+        if not (ROWS - SEEN or FLAG_ROWS - SEEN_FLAGS):
+            return
 
-    assert not ROWS - SEEN, f"these were never seen: {sorted(ROWS - SEEN)}"
-    assert not FLAG_ROWS - SEEN_FLAGS, f"these were never seen: {sorted(FLAG_ROWS - SEEN_FLAGS)}"
+    pytest.fail(f"these were never seen: {sorted(ROWS - SEEN)} {sorted(FLAG_ROWS - SEEN_FLAGS)}")
 
 
 def test_each_safety_is_missed():
