@@ -8,7 +8,7 @@ local held, dead, keyed, behind, later, felling = unpack(KEYS, 1, 6)
 local keys = { dead = dead, keyed = keyed, behind = behind, later = later, felling = felling }
 local keep_dead, answers = tonumber(ARGV[1]), {}
 for n = 1, (#KEYS - 6) / 5 do
-  local task = KEYS[5 * n + 2]
+  local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n + 2, 5 * n + 6)
   local id, token, ending, value, keep_now, taken = unpack(ARGV, 6 * n - 4, 6 * n + 1)
   local values = redis.call('HMGET', task, 'st', 'tok', unpack(LASTING))
   local state, current = unpack(values, 1, 2)
@@ -20,7 +20,7 @@ for n = 1, (#KEYS - 6) / 5 do
       redis.call('HSET', task, 'keep', keep_now)
     end
     if taken ~= '' then redis.call('HSET', task, 'seen', 'end ' .. taken) end
-    keys.task, keys.inbox, keys.outbox, keys.events, keys.recent = unpack(KEYS, 5 * n + 2, 5 * n + 6)
+    keys.task, keys.inbox, keys.outbox, keys.events, keys.recent = task, inbox, outbox, events, recent
     finish(keys, id, ending, value, used, keep_dead)
     answers[n] = 1
   else

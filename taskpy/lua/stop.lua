@@ -3,7 +3,7 @@
 -- ARGV: id, prefix of the workers' channels, reason, by whom, what follows if it does not end ('', raise, kill), in ms,
 --   'tree' when all below it are to stop, too: from then on it spawns nothing, and they are in `felling`
 -- returns: 'unknown', 'stopping', or the final state
--- needs: halt, fell, uproot
+-- needs: now, halt, fell, uproot
 local task, inbox, outbox, events, recent, keyed, behind, later, felling = unpack(KEYS)
 local id, prefix, reason, by, follows, grace, tree = unpack(ARGV)
 local keys = {

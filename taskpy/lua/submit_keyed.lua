@@ -1,5 +1,5 @@
 -- accept a task whose key is free; where another task has the key, do as the submitter says
--- KEYS: task, queue, bell, later, queues, inbox, answer, keyed, behind, felling, (other, mail, outbox, events, recent)...
+-- KEYS: task, queue, bell, later, queues, inbox, reply, keyed, behind, felling, (other, box, outbox, events, recent)...
 -- ARGV: id, name of the queue, name of the task, spec, delay ms, restarts, keep ms, key, on conflict (reject, join,
 --   send, replace), the ids that the caller knows to have the key, prefix of the workers' channels, by whom, grace ms,
 --   most messages of an inbox, then messages for its inbox
@@ -7,12 +7,12 @@
 --   key: 'taken', 'joined', 'sent', 'full'; or 'again' and the ids that have it: nothing was done, for the caller
 --   knows others (whose keys it has named)
 -- needs: accept, ready, postpone, vacate, halt
-local task, queue, bell, later, queues, inbox, answer, keyed, behind, felling = unpack(KEYS, 1, 10)
+local task, queue, bell, later, queues, inbox, reply, keyed, behind, felling = unpack(KEYS, 1, 10)
 local id, delay, key, conflict = ARGV[1], tonumber(ARGV[5]), ARGV[8], ARGV[9]
 local prefix, by, grace, limit = ARGV[11], ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local FIRST, REMEMBERED = 15, 600000 -- where the messages begin; ms, no copy of a call comes later
 
-local known = redis.call('HGET', task, 'st') or redis.call('GET', answer)
+local known = redis.call('HGET', task, 'st') or redis.call('GET', reply)
 if known then return known end -- answered before
 local live, successor = entry_of(keyed, key)
 local names = live and live .. (successor ~= '' and ' ' .. successor or '') or ''
@@ -20,14 +20,14 @@ if names ~= ARGV[10] then return 'again ' .. names end -- the keys of these task
 
 local holders, keys = {}, nil
 for n, holder in ipairs({ live, successor ~= '' and successor or nil }) do
-  local other, mail, outbox, events, recent = unpack(KEYS, 5 * n + 6, 5 * n + 10)
+  local other, box, outbox, events, recent = unpack(KEYS, 5 * n + 6, 5 * n + 10)
   local state = redis.call('HGET', other, 'st')
   if state ~= 'queued' and state ~= 'running' then -- it is gone, and nobody has said that it has ended
     vacate(keyed, behind, later, key, holder)
     return 'again ' .. (holder == live and successor or live)
   end
   keys = { -- in the end: of the newest task with this key
-    id = holder, task = other, inbox = mail, outbox = outbox, events = events, recent = recent, keyed = keyed,
+    id = holder, task = other, inbox = box, outbox = outbox, events = events, recent = recent, keyed = keyed,
     behind = behind, later = later, felling = felling,
   }
   holders[n] = keys
@@ -66,5 +66,5 @@ if conflict == 'send' and count > 0 then
   end
 end
 said = said .. ' ' .. keys.id
-redis.call('SET', answer, said, 'PX', REMEMBERED)
+redis.call('SET', reply, said, 'PX', REMEMBERED)
 return said

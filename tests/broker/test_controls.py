@@ -55,7 +55,7 @@ CONTROLS = {
     ),
     "a refused submission is not remembered": (
         "submit_keyed",
-        "or redis.call('GET', answer)",
+        "or redis.call('GET', reply)",
         "",
         lambda rig: keyed.test_a_late_copy_of_a_refused_submission_submits_nothing(rig, "join"),
     ),

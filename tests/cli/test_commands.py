@@ -50,7 +50,7 @@ def run(*arguments, python=(), **variables):
 
 
 def test_the_commands_are_those_that_were_promised():
-    promised = "demo submit ls show tree wait send recv logs attach stop retry queues workers doctor completion"
+    promised = "demo submit ls show tree wait send recv logs attach ask answer pause resume stop retry queues workers doctor completion"
     promised += " dead/ls dead/revive dead/delete server/status server/stop server/path"
     promised += " queues/ls queues/show queues/pause queues/resume queues/purge"
 

@@ -310,6 +310,7 @@ def test_the_json_of_a_task_has_all_its_parts(cli, session):
         *("started", "ended", "due", "unknowns", "restarts", "keep", "paused", "origin", "heir", "messages", "events"),
         *("key", "behind", "parent", "children"),
         *("result", "unreadable", "exception", "args", "kwargs", "progress", "logged", "log", "stop", "checkpoint"),
+        *("flags", "question", "pause"),
     }
     session.drain(raise_on_failure=False)
 

@@ -190,7 +190,7 @@ def test_what_a_worker_says_of_itself_comes_back():
     assert WorkerInfo.load(said.dump()) == said
 
 
-ROW = [b"default", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0", b"0"]
+ROW = [b"default", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0"]
 
 
 @pytest.mark.parametrize(

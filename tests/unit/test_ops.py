@@ -28,7 +28,7 @@ SAMPLE = {
     "token": "w.3", "tasks": [("a", "w.3"), ("b", "w.2")], "endings": [Ending("a", "q", "w.3", State.FAILED, b"e")],
     "why": "retry", "sure": True, "sender": "s", "body": b"m", "skip": 0, "index": 0, "sent": 0, "text": "text",
     "restarts": 2, "question": 4, "shards": 16, "key": "user:7", "conflict": "join", "taken": Taken(12, [15, 16, 20]),
-    "parent": "p", "entry": "1",
+    "parent": "p", "entry": "1", "answer": b"answer", "answers": [(1, b"yes")], "orders": 2,
 }  # fmt: skip
 
 
@@ -157,6 +157,7 @@ NOBODY = [None] * 20
                     b"8",
                     b"6",
                     b"2",
+                    b"7",
                 ],
                 0,
             ],
@@ -177,13 +178,14 @@ NOBODY = [None] * 20
                     wish=Wish(StopReason("why not"), "kill", 1.5),
                     checkpoint=b"state",
                     children=2,
+                    orders=7,
                 ),
                 None,
             ],
         ),
         (
             "start",
-            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0", b"0"], 0],
+            [[b"q", b"spec", b"0 ", b"", b"", 1, b"0", b"0", b"0", b"0", b"0", b"0", b"0", b"0"], 0],
             [Started("a", "w.3", "q", b"spec", 1, 0, 0, 0, "0 ", 0, 0, 0, None, None), None],
         ),
         ("adopt", 1, True),
@@ -366,9 +368,9 @@ def test_what_a_newer_taskpy_lets_follow_is_only_asked_for():
 def test_a_submission_names_the_keys_of_the_tasks_that_its_caller_knows():
     op = sample("submit_keyed", known=Holders(("c", "d")), queues=["r"], by="ann", messages=[b"m"])
 
-    assert op.keys[6:9] == (KEYS.answer("a"), KEYS.keyed(), KEYS.behind())
-    assert op.keys[9:14] == (KEYS.task("c"), KEYS.inbox("c"), KEYS.outbox("c"), KEYS.events("c"), KEYS.recent("r"))
-    assert op.keys[14:] == (KEYS.task("d"), KEYS.inbox("d"), KEYS.outbox("d"), KEYS.events("d"), KEYS.recent(""))
+    assert op.keys[6:10] == (KEYS.answer("a"), KEYS.keyed(), KEYS.behind(), KEYS.felling())
+    assert op.keys[10:15] == (KEYS.task("c"), KEYS.inbox("c"), KEYS.outbox("c"), KEYS.events("c"), KEYS.recent("r"))
+    assert op.keys[15:] == (KEYS.task("d"), KEYS.inbox("d"), KEYS.outbox("d"), KEYS.events("d"), KEYS.recent(""))
     assert op.args[7:] == ("user:7", "join", "c d", KEYS.worker(""), "ann", 10_000, 1000, b"m")
 
 
