@@ -127,11 +127,11 @@ class Contract(ABC, Generic[R]):
         """Answer what the task asks."""
         self._only("outside")
 
-    def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+    def pause(self, join: bool = False, *, timeout: float | None = None, tree: bool = False) -> bool:
         """Ask the task to stand still."""
         self._only("outside")
 
-    def resume(self) -> None:
+    def resume(self, *, tree: bool = False) -> None:
         """Let the task go on."""
         self._only("outside")
 

@@ -124,6 +124,12 @@ class Counter:
             self.standstill.end()
         self._changed()
 
+    def mirror(self, *, pausing: bool, paused: bool) -> None:
+        """Show what is known elsewhere, where others let it pause and go on."""
+        with self._lock:
+            self.pausing, self._parked = pausing, self._wishes if paused else -1
+        self._changed()
+
     def posed(self, number: int, question: Any) -> None:
         """It asks."""
         with self._lock:

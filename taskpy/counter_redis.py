@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from taskpy import errors, flow, ops
+from taskpy import errors, flow, ops, tree
 from taskpy.answers_desk import Response
 from taskpy.counter import GONE
 from taskpy.identity import who
@@ -76,11 +76,19 @@ class RedisCounter:
         if said != "accepted":
             raise errors.TaskEnded(self._final(said))
 
-    def pause(self, pausing: bool) -> flow.Flow[bool]:
-        """Ask the task to stand still at its next safe point, or to go on; whether it stands still."""
-        make = ops.pause_task if pausing else ops.resume_task
-        said: str = yield make(self._keys, id=self._id, name=os.urandom(8).hex(), by=who())
-        if said not in ("pausing", "paused", State.QUEUED, State.RUNNING):
+    def pause(self, pausing: bool, whole: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
+
+        With `whole` all below it, too, also when it has ended itself.
+        """
+        if pausing:
+            op = ops.pause_task(self._keys, id=self._id, name=os.urandom(8).hex(), by=who(), tree=whole)
+        else:
+            op = ops.resume_task(self._keys, id=self._id, name=os.urandom(8).hex(), by=who())
+        said: str = yield op
+        if whole and said != "unknown":
+            yield from tree.pause(self._keys, self._id, pausing)
+        elif said not in ("pausing", "paused", State.QUEUED, State.RUNNING):
             raise errors.TaskEnded(self._final(said))
         return said == "paused"
 

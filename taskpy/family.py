@@ -31,6 +31,9 @@ class Child(Protocol):
     def wish(self, wish: Wish) -> None:
         """Ask it to stop, and all below it."""
 
+    def pause_tree(self, pausing: bool) -> None:
+        """Have it and all below it stand still, or go on."""
+
 
 class Family:
     """The children of one local task, each with its handle."""
@@ -42,6 +45,7 @@ class Family:
         self._lock = threading.RLock()  # a child may end while it is being started, in the same thread
         self._children: list[tuple[object, Child]] = []
         self._stopping = False  # all below are to stop: nothing is spawned any more
+        self._pausing = False  # all below are to stand still: so is what is spawned
         self._running = 0
         self._awaiting: Callable[[], None] | None = None  # the function has returned; to be called when no child runs
 
@@ -77,6 +81,8 @@ class Family:
                     self._children.pop()
                     self._running -= 1
                 raise
+            if self._pausing:
+                child.pause_tree(True)
 
     def adopt(self, handle: object, child: Child) -> None:
         """Note a child that was started elsewhere."""
@@ -89,6 +95,13 @@ class Family:
             self._stopping = True
         for child in self.lines:
             child.wish(wish)
+
+    def pause(self, pausing: bool) -> None:
+        """Have all below stand still, or go on; and whatever is spawned from now on."""
+        with self._lock:
+            self._pausing = pausing
+        for child in self.lines:
+            child.pause_tree(pausing)
 
     def see_out(self, outcome: Outcome, *, asked: Callable[[], bool], end: Callable[[], None]) -> None:
         """End the task whose function came to this outcome: at once, or when its children have ended."""

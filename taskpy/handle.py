@@ -177,16 +177,19 @@ class Handle(Contract[R]):
         """
         self._drive(self._flows.answer(value, number))
 
-    def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+    def pause(self, join: bool = False, *, timeout: float | None = None, tree: bool = False) -> bool:
         """Ask the task to stand still where it calls taskpy next, and with `join` wait until it does, or has ended.
 
         Returns whether it stands still. It keeps its slot, and can be stopped, asked and sent to. Raises `TaskEnded`.
-        """
-        return self._drive(self._flows.pause(join, timeout))
 
-    def resume(self) -> None:
-        """Let a task that was asked to pause go on. Raises `TaskEnded`."""
-        self._drive(self._flows.resume())
+        With `tree` all below it, too, also when it has ended itself; what it spawns meanwhile begins at rest. `join` then
+        waits for all of them, and the answer is whether all stand still that have not ended.
+        """
+        return self._drive(self._flows.pause(join, timeout, tree))
+
+    def resume(self, *, tree: bool = False) -> None:
+        """Let a task that was asked to pause go on, with `tree` all below it, too. Raises `TaskEnded`."""
+        self._drive(self._flows.resume(tree))
 
     @property
     def question(self) -> Asked | None:

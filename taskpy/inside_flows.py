@@ -128,7 +128,7 @@ class InsideFlows:
 
     def spawn(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> flow.Flow[Any]:
         """Start a child of this task; its handle."""
-        self.check()
+        yield from self.attend()
         if self._run.spawner is None:
             raise errors.UsageError("this task cannot spawn others here; submit them, then they are nobody's children")
         return (yield from self._run.spawner.spawn(func, args, kwargs))

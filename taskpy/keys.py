@@ -110,7 +110,7 @@ class Keys:
         ever, `qo` / `qa` the numbers of those that wait / that are answered and not fetched, `q:<n>` / `a:<n>` one of
         these, its answer. Of its own question: `pn` how many ever, `pq` the last one while it stands, `pb` token of the
         attempt that asks it and its number there, `pa` the answer, `pi` the name of that answer, `pw` whose it is. Of a
-        pause: `pz` when (ms) and by whom it was asked to, `pd` token of the attempt that stands still, `pl` the names of
+        pause: `pz` when (ms) and by whom it was asked to, `pd` token of the attempt that stands still, `pt` by whom, when all that it spawns is to pause, too, `pl` the names of
         the last calls. `od` counts all that it was ever to attend to: questions, an answer, a pause. Of its last checkpoint: `cp` the state, `cb` workers lost by then.
         Of its family: `parent`, `cn` how many children it has ever spawned, `c:<n>` each of them, `kin` what becomes of
         them when it ends, `tree` the wish to stop all below it: from then on it spawns nothing; `fell` how often it was

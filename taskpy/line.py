@@ -95,10 +95,10 @@ class Line(Protocol):
     def answer(self, number: int | None, value: Any) -> flow.Flow[None]:
         """Answer what the task asks; without a number, what it has asked last. Raises `TaskEnded`, `NotAsked` or `AlreadyAnswered`."""
 
-    def pause(self, pausing: bool) -> flow.Flow[bool]:
+    def pause(self, pausing: bool, whole: bool = False) -> flow.Flow[bool]:
         """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
 
-        Raises `NotStarted` or `TaskEnded`.
+        With `whole` all below it, too, also when it has ended itself. Raises `NotStarted` or `TaskEnded`.
         """
 
     def late(self) -> flow.Flow[None]:
@@ -142,7 +142,8 @@ class LocalLine(ABC):
             return flow.just(status)
         counter = self.counter
         pausing = counter.pausing and status.stop is None  # a stop wakes it
-        return flow.just(replace(status, question=counter.question, pausing=pausing, paused=pausing and counter.paused))
+        rests = counter.paused or self.family.awaited  # its function has returned, and only its children run
+        return flow.just(replace(status, question=counter.question, pausing=pausing, paused=pausing and rests))
 
     def look_closely(self) -> flow.Flow[Status]:
         """The same: a local task is never delayed."""
@@ -278,19 +279,27 @@ class LocalLine(ABC):
             raise errors.NotAsked
         return flow.just(None)
 
-    def pause(self, pausing: bool) -> flow.Flow[bool]:
+    def pause(self, pausing: bool, whole: bool = False) -> flow.Flow[bool]:
         """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
 
-        Raises `NotStarted` or `TaskEnded`.
+        With `whole` all below it, too, also when it has ended itself. Raises `NotStarted` or `TaskEnded`.
         """
         with self._lock:
             status = self._status
         if status.state is State.NEW:
             raise errors.NotStarted
-        if status.state.done:
+        if status.state.done and not whole:
             raise errors.TaskEnded(status.state)
+        if whole:
+            self.pause_tree(pausing)
+        else:
+            self.counter.pause(pausing)
+        return flow.just(self.counter.paused and status.stop is None and not self.over)
+
+    def pause_tree(self, pausing: bool) -> None:
+        """Have the task and all below it stand still, or go on."""
+        self.family.pause(pausing)  # first: what it spawns from here on does as it is told
         self.counter.pause(pausing)
-        return flow.just(self.counter.paused and status.stop is None)
 
     def late(self) -> flow.Flow[None]:
         """Never called: a local nudge is never lost."""

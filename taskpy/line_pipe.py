@@ -41,6 +41,7 @@ class PipeLine(LocalLine):
         self._waiting = 0  # messages sent that the task has not taken
         self._sent = 0  # messages ever sent; the child counts them too
         self._relayed: dict[str, RelayedLine] = {}
+        self._rests_below = False  # all that is spawned there is to stand still
 
     @abstractmethod
     def say(self, frame: tuple[Any, ...]) -> None:
@@ -53,6 +54,14 @@ class PipeLine(LocalLine):
     def stop_below(self, wish: Wish) -> None:
         """Ask all to stop that were spawned there; from then on nothing is."""
         self.say(("fell", str(wish.reason), wish.reason.by, wish.follows, wish.grace))
+
+    def pause_tree(self, pausing: bool) -> None:
+        """Have the task, and all that were spawned there, stand still, or go on."""
+        self.say(("pause below", pausing))
+        self.counter.pause(pausing)
+        self._rests_below = pausing
+        for line in list(self._relayed.values()):
+            line.expect(pausing)
 
     def strike(self) -> None:
         """Have `Stopped` raised in the task."""
@@ -145,6 +154,8 @@ class PipeLine(LocalLine):
         line = self._relayed[id] = RelayedLine(self, id)
         parent = None if self.handle is None else self.handle()
         handle = self._make_handle(id, line, task.args, task.kwargs, parent)
+        if self._rests_below:
+            line.expect(True)
         self.family.adopt(handle, line)
 
 
@@ -162,6 +173,20 @@ class RelayedLine(PipeLine):
         """Whether it was asked to stop."""
         return self._status.stop is not None
 
+    def expect(self, pausing: bool) -> None:
+        """Note that it is to stand still, or to go on, with all below it; its parent tells it so."""
+        self.counter.mirror(pausing=pausing, paused=False)
+        self._rests_below = pausing
+        for line in list(self._relayed.values()):
+            line.expect(pausing)
+
+    def hear(self, frame: Any) -> None:
+        """Take what the task says."""
+        if frame[0] == "parked":  # for a wish of its parent's
+            self.counter.mirror(pausing=bool(frame[1]), paused=bool(frame[1]))
+        else:
+            super().hear(frame)
+
     def say(self, frame: tuple[Any, ...]) -> None:
         """Say something to the task, by way of its parent."""
         self._carrier.say(("for", self._id, codec.dumps(frame, limit=RELAY_LIMIT)))
@@ -174,7 +199,7 @@ class RelayedLine(PipeLine):
         """Raise `UsageError`: which answer is the first is known in the process that has spawned it."""
         raise errors.UsageError(_NOT_FROM_HERE)
 
-    def pause(self, pausing: bool) -> flow.Flow[bool]:  # noqa: ARG002
+    def pause(self, pausing: bool, whole: bool = False) -> flow.Flow[bool]:  # noqa: ARG002
         """Raise `UsageError`: who wants what is known in the process that has spawned it."""
         raise errors.UsageError(_NOT_FROM_HERE)
 

@@ -344,13 +344,13 @@ class RedisLine:
         self._check_begun()
         yield from self._counter.answer(number, value)
 
-    def pause(self, pausing: bool) -> flow.Flow[bool]:
+    def pause(self, pausing: bool, whole: bool = False) -> flow.Flow[bool]:
         """Ask the task to stand still at its next safe point, or to go on; whether it stands still.
 
         Raises `NotStarted` or `TaskEnded`.
         """
         self._check_begun()
-        return (yield from self._counter.pause(pausing))
+        return (yield from self._counter.pause(pausing, whole))
 
     def _check_begun(self) -> None:
         if self._local is State.NEW:

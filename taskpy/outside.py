@@ -148,22 +148,24 @@ class OutsideFlows:
             raise errors.BadArguments(f"a question has a number from 1, not {number!r}")
         yield from self.line.answer(number, value)
 
-    def pause(self, join: bool, timeout: float | None) -> flow.Flow[bool]:
-        """Ask the task to stand still; with `join` wait until it does, or has ended. Whether it stands still."""
-        deadline = Deadline(timeout)
-        if (yield from self.line.pause(True)) or not join:
-            return (yield from self.line.look()).paused
-        nudge = yield from self.line.watch()
-        while True:
-            seen = nudge.count
-            status = yield from self.line.look()
-            if status.paused or not status.pausing or deadline.over:  # it may have ended, or somebody lets it go on
-                return status.paused
-            yield from flow.pause(self.line, nudge, seen, deadline)
+    def pause(self, join: bool, timeout: float | None, whole: bool) -> flow.Flow[bool]:
+        """Ask the task to stand still; with `join` wait until it does, or has ended. Whether it stands still.
 
-    def resume(self) -> flow.Flow[None]:
-        """Let the task go on."""
-        yield from self.line.pause(False)
+        With `whole` all of its tree, and whether all do that have not ended.
+        """
+        deadline = Deadline(timeout)
+        stands = yield from self.line.pause(True, whole)
+        if not join or (stands and not whole):
+            return (yield from self.line.look()).paused
+        below: list[Line] = (yield from self.line.below()) if whole else []
+        stand = True
+        for line in (self.line, *below):
+            stand = (yield from _stood_still(line, deadline, ended=whole)) and stand
+        return stand
+
+    def resume(self, whole: bool) -> flow.Flow[None]:
+        """Let the task go on, or all of its tree."""
+        yield from self.line.pause(False, whole)
 
     def attended(self, known: Status | None) -> flow.Flow[Status]:
         """How the task stands once it has ended, or asks something else or stands still otherwise than was `known`."""
@@ -212,6 +214,22 @@ class OutsideFlows:
             if reached(status.state) or deadline.over:
                 return status
             yield from flow.pause(self.line, nudge, seen, deadline)
+
+
+def _stood_still(line: Line, deadline: Deadline, *, ended: bool) -> flow.Flow[bool]:
+    """Wait until a task stands still that was asked to; whether it does. With `ended` one that does not run does so."""
+    nudge = yield from line.watch()
+    while True:
+        seen = nudge.count
+        try:
+            status = yield from line.look()
+        except errors.TaskNotFound:  # it was not kept any longer
+            return ended
+        if ended and (status.state.done or status.state is State.QUEUED):
+            return True
+        if status.paused or not status.pausing or deadline.over:  # it may have ended, or somebody lets it go on
+            return status.paused
+        yield from flow.pause(line, nudge, seen, deadline)
 
 
 def _has_ended(line: Line) -> flow.Flow[bool]:

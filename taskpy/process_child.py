@@ -238,6 +238,8 @@ class Child:
                     self._mailbox.desk.answered(frame[1], frame[2])
                 case "withdrawn":
                     self._desk.withdrawn(frame[1])
+                case "pause below":
+                    self._family.pause(frame[1])
                 case "pause":
                     self._mailbox.desk.pause(frame[1], frame[2])
 

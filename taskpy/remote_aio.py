@@ -165,16 +165,19 @@ class RemoteTask(Generic[R]):
         """
         await self._drive(self._flows.answer(value, number))
 
-    async def pause(self, join: bool = False, *, timeout: float | None = None) -> bool:
+    async def pause(self, join: bool = False, *, timeout: float | None = None, tree: bool = False) -> bool:
         """Ask the task to stand still where it calls taskpy next, and with `join` wait until it does, or has ended.
 
         Returns whether it stands still. It keeps its slot, and can be stopped, asked and sent to. Raises `TaskEnded`.
-        """
-        return await self._drive(self._flows.pause(join, timeout))
 
-    async def resume(self) -> None:
-        """Let a task that was asked to pause go on. Raises `TaskEnded`."""
-        await self._drive(self._flows.resume())
+        With `tree` all below it, too, also when it has ended itself; what it spawns meanwhile begins at rest. `join` then
+        waits for all of them, and the answer is whether all stand still that have not ended.
+        """
+        return await self._drive(self._flows.pause(join, timeout, tree))
+
+    async def resume(self, *, tree: bool = False) -> None:
+        """Let a task that was asked to pause go on, with `tree` all below it, too. Raises `TaskEnded`."""
+        await self._drive(self._flows.resume(tree))
 
     async def logs(self, follow: bool = False) -> AsyncIterator[LogLine]:
         """The log records of the task, from the oldest that is kept; with `follow` until the task ends.

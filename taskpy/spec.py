@@ -83,12 +83,17 @@ class Transition:
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.NEW, State.QUEUED, "submit", "worker", "it was submitted"),
     Transition(State.NEW, State.QUEUED, "submit_many", "worker", "it was submitted with others"),
+    Transition(State.NEW, State.QUEUED, "submit_keyed", "worker", "it was submitted, and has its key, or waits for it"),
+    Transition(State.NEW, State.QUEUED, "spawn", "worker", "another task has spawned it"),
     Transition(State.NEW, State.QUEUED, "revive", "worker", "it takes the place of one that has failed"),
     Transition(State.NEW, State.RUNNING, "start", "local", "it was started"),
     Transition(State.NEW, State.STOPPED, "stop", "everywhere", "it was stopped before its start"),
     Transition(State.QUEUED, State.RUNNING, "start", "worker", "a worker has claimed it, and starts it"),
     Transition(State.QUEUED, State.RUNNING, "take", "worker", "another system has handed it out, and it starts"),
     Transition(State.QUEUED, State.STOPPED, "stop", "worker", "it was stopped while it waited"),
+    Transition(
+        State.QUEUED, State.STOPPED, "submit_keyed", "worker", "another one has taken its place while it waited"
+    ),
     Transition(State.QUEUED, State.STOPPED, "purge", "worker", "its queue was purged"),
     Transition(State.RUNNING, State.SUCCEEDED, "settle", "everywhere", "its function has returned"),
     Transition(State.RUNNING, State.FAILED, "settle", "everywhere", "its function has raised"),
@@ -147,13 +152,13 @@ FLAGS: tuple[FlagRule, ...] = (
     FlagRule(
         Flag.DELAYED,
         _WAITS,
-        ("submit", "submit_many", "giveback", "recover"),
-        ("promote", "take", "stop", "start"),
+        ("submit", "submit_many", "submit_keyed", "spawn", "giveback", "recover", "settle"),
+        ("promote", "take", "stop", "start", "submit_keyed"),
         "`later`",
-        "its time has not come: it was submitted so, is tried again later, or waits after a lost worker; a second entry in"
+        "its time has not come: it was submitted so, is tried again later, waits after a lost worker, or is about to follow the task that had its key; a second entry in"
         " its queue may start it",
     ),
-    FlagRule(Flag.STOPPING, _RUNS, ("stop",), (), "`stop`", "it was asked to stop"),
+    FlagRule(Flag.STOPPING, _RUNS, ("stop", "submit_keyed"), (), "`stop`", "it was asked to stop"),
     FlagRule(
         Flag.WAITING,
         _WAITS | _RUNS,
@@ -165,8 +170,8 @@ FLAGS: tuple[FlagRule, ...] = (
     FlagRule(
         Flag.PAUSING,
         _WAITS | _RUNS,
-        ("pause_task", "giveback", "recover"),
-        ("park", "resume_task", "stop"),
+        ("pause_task", "spawn", "giveback", "recover"),
+        ("park", "resume_task", "stop", "submit_keyed"),
         "`pz` without `stop`, unless it is paused",
         "it was asked to pause, and does not stand still (yet)",
     ),
@@ -174,7 +179,7 @@ FLAGS: tuple[FlagRule, ...] = (
         Flag.PAUSED,
         _RUNS,
         ("park",),
-        ("resume_task", "stop", "giveback", "recover"),
+        ("resume_task", "stop", "submit_keyed", "giveback", "recover"),
         "`pz` without `stop`, and `pd` names the attempt",
         "it stands still",
     ),

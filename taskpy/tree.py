@@ -4,11 +4,13 @@ A task that is to stop with all below it spawns nothing any more, from the momen
 its children are read, and asked in their turn; so whoever was spawned before is found, and nobody is spawned after.
 """
 
+import os
 from collections.abc import Iterable
 
 from taskpy import errors, flow, ops
 from taskpy.answers import Children
 from taskpy.family import parent_ended
+from taskpy.identity import who
 from taskpy.keys import Keys
 from taskpy.spec import Wish
 
@@ -60,6 +62,23 @@ def fell(keys: Keys, id: str, wish: Wish | None = None) -> flow.Flow[int]:
     # Only now: whoever is interrupted before leaves it to the sweep.
     yield from flow.together([_felled(keys, each, entry) for each, entry in entries if entry])
     return len(known) - 1
+
+
+def pause(keys: Keys, id: str, pausing: bool) -> flow.Flow[None]:
+    """Ask all below a task to stand still, or to go on. Whoever it spawns meanwhile begins as it was told itself before."""
+    known: dict[str, None] = {id: None}
+    level = [id]
+    while level:
+        families = yield from flow.together([children(keys, each) for each in level])
+        level = unknown(known, [child for family in families for child in family or ()])
+        yield from flow.together([_pause(keys, child, pausing) for child in level])
+
+
+def _pause(keys: Keys, id: str, pausing: bool) -> flow.Flow[None]:
+    if pausing:
+        yield ops.pause_task(keys, id=id, name=os.urandom(8).hex(), by=who(), tree=True)
+    else:
+        yield ops.resume_task(keys, id=id, name=os.urandom(8).hex(), by=who())
 
 
 def _first_page(keys: Keys, id: str) -> flow.Flow[Children]:

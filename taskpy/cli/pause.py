@@ -19,10 +19,11 @@ _ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
 
 @click.command()
 @_ids
+@click.option("--tree", is_flag=True, help="And all tasks below them: see `taskpy tree`.")
 @click.option("--no-wait", is_flag=True, help="Only ask.")
 @click.option("--timeout", type=seconds, help="Wait no longer than this until they stand still; the wish holds.")
 @pass_target
-def pause(target: Target, /, *, ids: tuple[str, ...], no_wait: bool, timeout: float | None) -> None:
+def pause(target: Target, /, *, ids: tuple[str, ...], tree: bool, no_wait: bool, timeout: float | None) -> None:
     """Ask tasks to stand still at their next safe point, and wait until they do.
 
     A safe point is where a task calls taskpy: stopped, recv, send, sleep, checkpoint, ask, yield. It keeps its slot on its
@@ -37,11 +38,11 @@ def pause(target: Target, /, *, ids: tuple[str, ...], no_wait: bool, timeout: fl
     deadline = Deadline(timeout)
 
     def stand_still(handle: "RemoteTask[Any]") -> tuple[str, int]:
-        if handle.pause():
+        if handle.pause(tree=tree) and not tree:
             return "paused", 0
-        if no_wait or handle.state != "running":
+        if no_wait or (handle.state != "running" and not tree):
             return "asked to pause", 0
-        if handle.pause(join=True, timeout=deadline.left()):
+        if handle.pause(join=True, timeout=deadline.left(), tree=tree):
             return "paused", 0
         if handle.done:
             return f"has {_ended(handle.state)}", exits.FAILED
@@ -52,8 +53,9 @@ def pause(target: Target, /, *, ids: tuple[str, ...], no_wait: bool, timeout: fl
 
 @click.command()
 @_ids
+@click.option("--tree", is_flag=True, help="And all tasks below them.")
 @pass_target
-def resume(target: Target, /, *, ids: tuple[str, ...]) -> None:
+def resume(target: Target, /, *, ids: tuple[str, ...], tree: bool) -> None:
     """Let tasks go on that were asked to pause. One that was not goes on as it is.
 
     The exit code is 0 when they go on, 1 when one has ended, 3 for an unknown id.
@@ -61,7 +63,7 @@ def resume(target: Target, /, *, ids: tuple[str, ...]) -> None:
 
     def go_on(handle: "RemoteTask[Any]") -> tuple[str, int]:
         paused = {"paused", "pausing"} & handle.flags
-        handle.resume()
+        handle.resume(tree=tree)
         return "goes on" if paused else "was not paused", 0
 
     _each(target, ids, go_on)

@@ -10,7 +10,7 @@ if not state then return 'unknown' end
 if state ~= 'queued' and state ~= 'running' then return state end
 last = remembered(last, name)
 if not last then return state end
-redis.call('HDEL', task, 'pz', 'pd') -- also the first write, see agree
+redis.call('HDEL', task, 'pz', 'pd', 'pt') -- also the first write, see agree
 redis.call('HSET', task, 'pl', last) -- also where it changes nothing: a late copy must not, either
 if since then
   note(events, 'resume', by)

@@ -8,13 +8,14 @@ local task, queue, bell, later, queues, parent = unpack(KEYS)
 local id, delay = ARGV[1], tonumber(ARGV[5])
 local known = redis.call('HGET', task, 'st')
 if known then return known end -- accepted before
-local state, token, tree = unpack(redis.call('HMGET', parent, 'st', 'tok', 'tree'))
+local state, token, tree, paused_by = unpack(redis.call('HMGET', parent, 'st', 'tok', 'tree', 'pt'))
 if state ~= 'running' or token ~= ARGV[9] then return 'fenced' end
 if tree then return 'stopping' end -- whoever stops it reads its children from now on: there may be no more
 redis.call(
   'HSET', task, 'st', 'queued', 'q', ARGV[2], 'name', ARGV[3], 'spec', ARGV[4], 'mc', ARGV[6], 'keep', ARGV[7],
   'submitted', now(), 'parent', ARGV[8]
 )
+if paused_by then redis.call('HSET', task, 'pz', now() .. ' ' .. paused_by, 'pt', paused_by, 'od', 1) end
 redis.call('HSET', parent, 'c:' .. redis.call('HINCRBY', parent, 'cn', 1), id, 'kin', ARGV[10])
 redis.call('SADD', queues, ARGV[2])
 if delay > 0 then postpone(later, id, delay) else ready(queue, bell, id, false) end

@@ -222,12 +222,16 @@ def answer(keys: Keys, *, id: str, number: int, answer: bytes, name: str, by: st
     return scripted("answer", [keys.task(id)], [id, keys.worker(""), number, answer, name, by], text)
 
 
-def pause_task(keys: Keys, *, id: str, name: str, by: str = "") -> Op[str]:
+def pause_task(keys: Keys, *, id: str, name: str, by: str = "", tree: bool = False) -> Op[str]:
     """Ask a task to pause at its next safe point; `by` (a word) says who, `name` is this call's own.
+
+    With `tree` all that it spawns from then on is to pause, too; who was spawned before is for the caller to ask.
 
     Answers 'paused' (it stands still), 'pausing', 'unknown', or a final state.
     """
-    return scripted("pause_task", [keys.task(id), keys.events(id)], [id, keys.worker(""), by, name], text)
+    return scripted(
+        "pause_task", [keys.task(id), keys.events(id)], [id, keys.worker(""), by, name, "tree" if tree else ""], text
+    )
 
 
 def resume_task(keys: Keys, *, id: str, name: str, by: str = "") -> Op[str]:

@@ -483,6 +483,12 @@ CONTROLS = {
         "if orders",
         pauses.test_who_was_not_asked_does_not_stand_still,
     ),
+    "a child of a tree at rest runs": (
+        "spawn",
+        "if paused_by then",
+        "if false then",
+        pauses.test_what_a_task_spawns_begins_at_rest_where_its_tree_does,
+    ),
     "a late pause counts": (
         "pause_task",
         "if last and not since then",

@@ -264,6 +264,22 @@ def test_it_stays_paused_when_its_worker_is_lost(rig):
     assert rig.orders(token="w2.1").pause is True
 
 
+def test_what_a_task_spawns_begins_at_rest_where_its_tree_does(rig):
+    rig.submit(id="parent")
+    rig.join()
+    rig.begun("parent", number=9)
+    rig.pause_task(id="parent", name="n1", by="ann", tree=True)
+
+    rig.spawn(parent="parent", token="w1.9", id="a")
+    assert flags(rig) == (True, False)
+    assert rig.begun(number=10).orders == 1
+    parked(rig, "w1.10")
+
+    rig.resume_task(id="parent", name="n2")
+    rig.spawn(parent="parent", token="w1.9", id="b")
+    assert flags(rig, "b") == (False, False)
+
+
 def test_a_revived_task_is_not_paused(rig):
     token = rig.running()
     rig.pause_task(name="n1")

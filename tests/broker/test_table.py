@@ -2,6 +2,7 @@
 
 import pytest
 
+from taskpy.answers_keyed import Holders
 from taskpy.spec import FLAGS, TRANSITIONS, Flag, State
 from taskpy.taken import Taken
 
@@ -12,7 +13,10 @@ def begin(rig, state, *, stop=False, **options):
     """A task in this state."""
     if state is State.NEW:
         return
-    rig.submit(**{"restarts": 0} | options)
+    if "key" in options:
+        rig.submit_keyed(**{"restarts": 0, "conflict": "reject"} | options)
+    else:
+        rig.submit(**{"restarts": 0} | options)
     rig.join()
     if state is State.RUNNING:
         rig.begun()
@@ -33,6 +37,29 @@ def revived(rig):
     assert rig.revive(id="dead", new_id="a") == "new"
 
 
+def spawned(rig, **options):
+    rig.submit(id="parent")
+    rig.join()
+    rig.begun("parent", number=9)
+    if options.pop("at_rest", False):
+        rig.pause_task(id="parent", name="n1", tree=True)
+    assert rig.spawn(parent="parent", token="w1.9", id="a", **options) == "new"
+
+
+def replaced(rig, id="b", by="a"):
+    """Another task with the key takes the place of this one."""
+    assert rig.submit_keyed(id=id, key="k", conflict="replace", known=Holders((by,)), queues=["q"]).word == "new"
+
+
+def its_turn_comes(rig):
+    """The task with the key ends, behind which this one waits."""
+    rig.submit_keyed(id="former", key="k", conflict="reject")
+    rig.join()
+    rig.begun("former", number=9)
+    replaced(rig, "a", "former")
+    rig.settle_one("former", "w1.9", State.STOPPED, b"")
+
+
 def started(rig):
     rig.claim()
     assert rig.start(ids=["a"])[0] is not None
@@ -51,14 +78,18 @@ def given_back(why="release", error=b""):
 
 
 ASKED = {"stop": True}
+KEYED = {"key": "k"}
 #: How each row of the table comes about: what was before, and the call.
 WAYS = {
     ("new", "queued", "submit"): ({}, lambda rig: rig.submit()),
     ("new", "queued", "submit_many"): ({}, lambda rig: rig.submit_many(tasks=[("a", b"spec")])),
+    ("new", "queued", "submit_keyed"): ({}, lambda rig: rig.submit_keyed(key="k", conflict="reject")),
+    ("new", "queued", "spawn"): ({}, spawned),
     ("new", "queued", "revive"): ({}, revived),
     ("queued", "running", "start"): ({}, started),
     ("queued", "running", "take"): ({}, taken),
     ("queued", "stopped", "stop"): ({}, lambda rig: rig.stop()),
+    ("queued", "stopped", "submit_keyed"): (KEYED, replaced),
     ("queued", "stopped", "purge"): ({}, lambda rig: rig.purge(ids=["a"])),
     ("running", "succeeded", "settle"): ({}, settled(State.SUCCEEDED)),
     ("running", "failed", "settle"): ({}, settled(State.FAILED)),
@@ -148,11 +179,16 @@ LATER = {"delay": A_WHILE}
 SETS = {
     ("delayed", "submit"): (State.NEW, {}, lambda rig: rig.submit(delay=A_WHILE)),
     ("delayed", "submit_many"): (State.NEW, {}, lambda rig: rig.submit_many(tasks=[("a", b"s")], delay=A_WHILE)),
+    ("delayed", "submit_keyed"): (State.NEW, {}, lambda r: r.submit_keyed(key="k", conflict="join", delay=A_WHILE)),
+    ("delayed", "spawn"): (State.NEW, {}, lambda rig: spawned(rig, delay=A_WHILE)),
+    ("delayed", "settle"): (State.NEW, {}, its_turn_comes),
     ("delayed", "giveback"): (State.RUNNING, {}, lambda rig: rig.giveback(token="w1.1", why="retry", delay=A_WHILE)),
     ("delayed", "recover"): (State.RUNNING, {"restarts": 9}, lost_twice),
     ("stopping", "stop"): (State.RUNNING, {}, lambda rig: rig.stop()),
+    ("stopping", "submit_keyed"): (State.RUNNING, KEYED, replaced),
     ("waiting", "pose"): (State.RUNNING, {}, asked),
     ("pausing", "pause_task"): (State.RUNNING, {}, paused),
+    ("pausing", "spawn"): (State.NEW, {}, lambda rig: spawned(rig, at_rest=True)),
     ("pausing", "giveback"): (State.RUNNING, {"then": paused_and_parked}, given_back()),
     ("pausing", "recover"): (State.RUNNING, {"restarts": 1, "then": paused_and_parked}, lost),
     ("paused", "park"): (State.RUNNING, {"then": paused}, parked),
@@ -163,11 +199,14 @@ CLEARS = {
     ("delayed", "take"): (State.QUEUED, LATER, taken),
     ("delayed", "stop"): (State.QUEUED, LATER, lambda rig: rig.stop()),
     ("delayed", "start"): (State.QUEUED, LATER, begun_by_a_second_entry),
+    ("delayed", "submit_keyed"): (State.QUEUED, LATER | KEYED, replaced),
     ("waiting", "answer"): (State.RUNNING, {"then": asked}, lambda rig: rig.answer(number=1, answer=b"a", name="n")),
     ("waiting", "withdraw"): (State.RUNNING, {"then": asked}, lambda rig: rig.withdraw(token="w1.1", number=1)),
     ("pausing", "park"): (State.RUNNING, {"then": paused}, parked),
     ("pausing", "resume_task"): (State.RUNNING, {"then": paused}, lambda rig: rig.resume_task(name="n2")),
     ("pausing", "stop"): (State.RUNNING, {"then": paused}, lambda rig: rig.stop()),
+    ("pausing", "submit_keyed"): (State.RUNNING, KEYED | {"then": paused}, replaced),
+    ("paused", "submit_keyed"): (State.RUNNING, KEYED | {"then": paused_and_parked}, replaced),
     ("paused", "resume_task"): (State.RUNNING, {"then": paused_and_parked}, lambda rig: rig.resume_task(name="n2")),
     ("paused", "stop"): (State.RUNNING, {"then": paused_and_parked}, lambda rig: rig.stop()),
     ("paused", "giveback"): (State.RUNNING, {"then": paused_and_parked}, given_back()),

@@ -46,6 +46,7 @@ def test_a_tree_as_json(cli, top):
         "retries": 0,
         "lost": 0,
         "stopping": False,
+        "flags": [],
         "reason": None,
         "worker": "",
         "submitted": 0,
@@ -69,6 +70,16 @@ def test_a_tree_is_stopped(cli, top):
     assert done.lines[1] == "  4 tasks below it: all have ended"
     shown = cli("show", leaf, "--json").json
     assert (shown["state"], shown["stop"]["reason"], shown["parent"]) == ("succeeded", "enough", children[2])
+
+
+def test_a_tree_stands_still_and_goes_on(cli, top):
+    task, _, leaf = top
+
+    done = cli("pause", "--tree", task.id, "--timeout", "10")
+    assert (done.code, done.lines) == (0, [f"{task.id}  paused"])
+    assert "paused" in cli("show", leaf).lines[1]
+    assert cli("resume", "--tree", task.id).lines == [f"{task.id}  goes on"]
+    assert "paused" not in cli("show", leaf).lines[1]
 
 
 def test_it_is_said_that_the_time_was_over(cli, top):

@@ -11,7 +11,7 @@ import tree_tasks as tasks
 from places import SOON, WOKEN, eventually
 
 import taskpy
-from taskpy import Task
+from taskpy import Flag, Task
 from taskpy.spawning import RemoteSpawner
 
 thoroughly = pytest.mark.parametrize("place", places.THOROUGHLY, indirect=True)
@@ -198,6 +198,42 @@ def test_a_tree_is_stopped(place):
     handle.stop(tree=True, reason="all of you", timeout=SOON)
     assert [one.done for one in [handle, *below]] == [True] * 3
     assert {one.stop_reason for one in [handle, *below]} == {"all of you"}
+
+
+@thoroughly
+def test_a_tree_stands_still_and_goes_on(place):
+    handle = place.begun(tasks.nested, 2)
+    all_of_it = [handle, *all_below(handle)]
+
+    assert handle.pause(join=True, timeout=SOON, tree=True)
+    eventually(lambda: [{*one.flags} for one in all_of_it] == [{Flag.PAUSED}] * 3)
+
+    handle.resume(tree=True)
+    eventually(lambda: [{*one.flags} for one in all_of_it] == [set()] * 3)
+    handle.stop(tree=True, timeout=SOON)
+
+
+@thoroughly
+def test_a_tree_at_rest_is_stopped(place):
+    handle = place.begun(tasks.nested, 1)
+    handle.pause(join=True, timeout=SOON, tree=True)
+
+    handle.stop(tree=True, timeout=SOON)
+    assert [child.done for child in handle.children()] == [True]
+
+
+@plain
+def test_what_is_spawned_while_a_tree_is_told_to_pause_begins_at_rest(place):
+    handle = place.begun(tasks.spawns_on)
+    eventually(lambda: len(handle.children()) > 2)
+
+    handle.pause(join=True, timeout=SOON, tree=True)
+    eventually(lambda: handle.flags == {Flag.PAUSED})
+    children = handle.children()
+    for child in children:
+        assert child.flags & {Flag.PAUSING, Flag.PAUSED}, f"{child} runs"
+    assert len(handle.children()) == len(children)
+    handle.stop(tree=True, timeout=SOON)
 
 
 @thoroughly

@@ -87,6 +87,7 @@ RULES = {
     "no fence for a park": "pause_task park a_worker_is_gone",
     "a late park counts": "pause_task resume_task park a_late_copy",
     "who was not asked stands still": "ask pose answer park",
+    "a child of a tree at rest runs": "pause_task spawn work",
     "a late pause counts": "pause_task resume_task a_late_copy",
     "a pause that changes nothing is not remembered": "pause_task",
     "the second pause counts": "pause_task",

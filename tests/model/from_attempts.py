@@ -28,6 +28,9 @@ class FromAttempts(Known):
             return "stopping"
         self._needs_memory()
         self.tasks[id] = Task(queue, restarts, round(keep * 1000), parent=parent)
+        if task.pausing_below is not None:
+            self.tasks[id].pausing = self.tasks[id].pausing_below = task.pausing_below
+            self.tasks[id].orders = 1
         task.children.append(id)
         task.kin = children
         self._line_up(id, delay)

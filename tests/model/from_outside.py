@@ -199,12 +199,13 @@ class FromOutside(Known):
         self._order(task)
         return "accepted"
 
-    def pause_task(self, id: str, name: str, by: str) -> str:
+    def pause_task(self, id: str, name: str, by: str, tree: bool) -> str:
         task = self.tasks.get(id)
         if task is None or task.state in FINAL:
             return task.state if task else "unknown"
         if name not in task.pause_names:
             task.pause_names = [*task.pause_names[-3:], name]
+            task.pausing_below = by if tree else task.pausing_below
             if task.pausing is None:
                 task.pausing = by
                 task.events.append("pause")
@@ -217,7 +218,7 @@ class FromOutside(Known):
         if task is None or task.state in FINAL or name in task.pause_names:
             return task.state if task else "unknown"
         task.pause_names = [*task.pause_names[-3:], name]
-        was, task.pausing, task.parked = task.pausing, None, None
+        was, task.pausing, task.parked, task.pausing_below = task.pausing, None, None, None
         if was is not None:
             task.events.append("resume")
             self._order(task)

@@ -69,6 +69,7 @@ class Task:
     answer_name: str | None = None
     answer_by: str | None = None
     pausing: str | None = None  # by whom
+    pausing_below: str | None = None  # by whom what it spawns is to pause, too
     parked: str | None = None  # the attempt that stands still
     pause_names: list[str] = field(default_factory=list)
 

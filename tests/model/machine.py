@@ -127,10 +127,10 @@ class ProtocolMachine(Caller):
         id, word = self._attempt(n)[0], f"n{self._next()}"
         self.call("answer", id=id, number=self._task(id).posed - back, answer=word.encode(), name=word, by="ann")
 
-    @rule(n=any_of, running=st.booleans())
-    def pause_task(self, n: int, running: bool) -> None:
+    @rule(n=any_of, running=st.booleans(), tree=st.booleans())
+    def pause_task(self, n: int, running: bool, tree: bool) -> None:
         id = self._attempt(n)[0] if running else self._id(n)
-        self.call("pause_task", id=id, name=f"n{self._next()}", by="ann")
+        self.call("pause_task", id=id, name=f"n{self._next()}", by="ann", tree=tree)
 
     @rule(n=any_of)
     def resume_task(self, n: int) -> None:

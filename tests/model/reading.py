@@ -10,7 +10,7 @@ PAST, FAR, STEP = 1, 10**13, 10**6
 
 TEXT = {"q": "queue", "st": "state", "tok": "token", "ibx": "beyond", "seen": "seen", "then": "follows"}
 TEXT |= {"origin": "origin", "heir": "heir", "key": "key", "parent": "parent", "kin": "kin"}
-TEXT |= {"pi": "answer_name", "pw": "answer_by", "pd": "parked"}
+TEXT |= {"pi": "answer_name", "pw": "answer_by", "pd": "parked", "pt": "pausing_below"}
 COUNTS = {"mc": "restarts", "keep": "keep", "att": "attempts", "ret": "retries", "unk": "unknowns", "crash": "lost"}
 COUNTS |= {"cb": "lost_before", "in": "received", "ib": "acknowledged", "ck": "marks", "on": "sent"}
 COUNTS |= {"asked": "asked", "lg": "logged", "od": "orders", "qn": "questions", "pn": "posed"}

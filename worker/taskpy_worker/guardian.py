@@ -3,6 +3,7 @@
 Owns the attempts whose functions have ended and that count as running until their children have ended, too.
 """
 
+import contextlib
 import functools
 import logging
 import queue
@@ -10,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from taskpy import flow, ops, tree
+from taskpy import errors, flow, ops, tree
 from taskpy.answers import Standing
 from taskpy.deadline import Deadline
 from taskpy.mailbox_redis import RedisMailbox
 from taskpy.nudge import Nudge
+from taskpy.question import Reply
 from taskpy.space import Space
 from taskpy.spec import Outcome, Verdict
 from taskpy_worker.attempt import Attempt
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 #: What is said of a task when it has ended.
 _ENDS = {b"succeeded", b"failed", b"stopped"}
+#: What is said to who asks a task that only waits for its children.
+RETURNED = "its function has returned, and it only waits for its children"
 #: How long the news of children is relied on before all of them are looked at again, in seconds.
 RECHECK_SECONDS = 5.0
 
@@ -110,6 +114,7 @@ class Guardian:
     def _look_after(self, parent: _Parent) -> None:
         """Do what is due for a parent: it may have been fenced, or asked to stop; or all its children have ended."""
         id = parent.attempt.id
+        self._attend(parent.mailbox)
         if parent.mailbox.lost:
             parent.outcome = Outcome(Verdict.LOST)
         else:
@@ -128,6 +133,18 @@ class Guardian:
         for child in parent.pending or ():
             self._forget(child)
         self._settler.settle(parent.attempt, parent.outcome)
+
+    def _attend(self, mailbox: RedisMailbox) -> None:
+        """Say that a parent stands still that is to pause: its function has returned. And answer that nobody answers."""
+        if not mailbox.called:
+            return
+        drive, desk = self._space.broker.drive, mailbox.desk
+        with contextlib.suppress(errors.LeaseLost):  # which the mailbox knows, too
+            drive(desk.attend())
+            while desk.questions:
+                drive(desk.respond(desk.questions.popleft().number, Reply(error=errors.UsageError(RETURNED))))
+            if desk.pausing and mailbox.wish is None:
+                drive(desk.park())
 
     def _watched(self, id: str) -> set[str]:
         """The children of a task; from now on it is heard when they end."""
