@@ -108,9 +108,9 @@ class Client:
 
         `await client.attach(key=...)` is the live task that has this key; raises `TaskNotFound` when there is none.
         """
-        if (id is None) == (key is None):
+        if id is not None and key is not None:
             raise errors.BadArguments("attach to an id, or to a key=: one of them")
-        return self._attach(key) if id is None else RemoteTask(self, naming.checked_id(id), None)
+        return RemoteTask(self, naming.checked_id(id), None) if key is None else self._attach(key)
 
     async def _attach(self, key: str) -> RemoteTask[Any]:
         id = await self.broker.drive(keyed.found(self.shards.of_key(key), key=key, server=lambda: self.server))

@@ -20,7 +20,7 @@ def new_id(shard: int | None = None) -> str:
     return digits if shard is None else f"{shard}-{digits}"
 
 
-def checked_id(id: str) -> str:
+def checked_id(id: str | None) -> str:
     """The id, or `BadName` when it cannot be a task's id."""
     if not isinstance(id, str) or not ID.fullmatch(id):
         raise errors.BadName(f"{values.shown(id, 200)} is not a task id: up to 64 letters, digits, '_' and '-'")

@@ -302,13 +302,11 @@ def sending(options: Options) -> Options:
 
 def attached(space: Space, id: str | None, key: str | None) -> RemoteTask[Any]:
     """A handle of the task of this id, or of the live task that has this key."""
-    if (id is None) == (key is None):
+    if id is not None and key is not None:
         raise errors.BadArguments("attach to an id, or to a key=: one of them")
     if key is not None:
         id = space.broker.drive(keyed.found(space.shards.of_key(key), key=key, server=lambda: space.server))
-    handle = RemoteTask.__new__(RemoteTask)
-    handle._open(space, naming.checked_id(id or ""), None)  # noqa: SLF001 - our own
-    return handle
+    return RemoteTask._of(space, naming.checked_id(id))  # noqa: SLF001 - our own
 
 
 def space_of(client: "Client | None") -> Space:

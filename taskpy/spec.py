@@ -153,7 +153,7 @@ FLAGS: tuple[FlagRule, ...] = (
         Flag.DELAYED,
         _WAITS,
         ("submit", "submit_many", "submit_keyed", "spawn", "giveback", "recover", "settle"),
-        ("promote", "take", "stop", "start", "submit_keyed"),
+        ("promote", "take", "stop", "start"),
         "`later`",
         "its time has not come: it was submitted so, is tried again later, waits after a lost worker, or is about to follow the task that had its key; a second entry in"
         " its queue may start it",

@@ -199,7 +199,6 @@ CLEARS = {
     ("delayed", "take"): (State.QUEUED, LATER, taken),
     ("delayed", "stop"): (State.QUEUED, LATER, lambda rig: rig.stop()),
     ("delayed", "start"): (State.QUEUED, LATER, begun_by_a_second_entry),
-    ("delayed", "submit_keyed"): (State.QUEUED, LATER | KEYED, replaced),
     ("waiting", "answer"): (State.RUNNING, {"then": asked}, lambda rig: rig.answer(number=1, answer=b"a", name="n")),
     ("waiting", "withdraw"): (State.RUNNING, {"then": asked}, lambda rig: rig.withdraw(token="w1.1", number=1)),
     ("pausing", "park"): (State.RUNNING, {"then": paused}, parked),

@@ -223,9 +223,10 @@ def test_the_class_and_its_options_attach_by_key_too(place, key):
 
 @remote
 def test_one_id_or_one_key(client):
-    for given in ({}, {"id": "a", "key": "b"}):
-        with pytest.raises(errors.BadArguments, match="one of them"):
-            client.answered(client.client.attach(**given))
+    with pytest.raises(errors.BadArguments, match="one of them"):
+        client.answered(client.client.attach(id="a", key="b"))
+    with pytest.raises(errors.BadName, match="None is not a task id"):
+        client.client.attach()
     with pytest.raises(errors.BadArguments, match="key must be a text of 1 to 200 characters"):
         client.attach("")
 

@@ -66,6 +66,9 @@ SHOWING = (
     "submit submit_many work giveback promote time_passes_for_delays take stop",
     "submit a_second_entry work",
     "pose answer withdraw",
+    "submit_keyed spawn work settle",
+    "submit_keyed take pause_task park",
+    "pause_task spawn work",
     *("pause_task park " + rule for rule in ("resume_task", "stop", "giveback", "a_worker_is_gone")),
 )
 
