@@ -16,9 +16,10 @@ STALE_SECONDS = 0.25
 
 
 class Pace:
-    """How quickly tasks come and go here."""
+    """How quickly tasks come and go here; at most `most` are claimed beyond the slots."""
 
-    def __init__(self, slots: Slots[Any]) -> None:
+    def __init__(self, slots: Slots[Any], *, most: int = MOST) -> None:
+        self._most = most
         self._slots = slots
         self._measured = time.monotonic()
         self._left = slots.left
@@ -34,7 +35,7 @@ class Pace:
         now, left = time.monotonic(), self._slots.left
         if now > self._measured:
             rate = (left - self._left) / (now - self._measured)
-            self._ahead = min(MOST, int(rate * AHEAD_SECONDS))
+            self._ahead = min(self._most, int(rate * AHEAD_SECONDS))
         self._measured, self._left = now, left
 
     @property
