@@ -35,9 +35,9 @@ def test_it_claims_ahead_what_ends_in_twenty_milliseconds(clock, ended, seconds,
     assert paced.ahead == pytest.approx(ahead, abs=1)
 
 
-def test_it_claims_no_more_beyond_the_slots_than_it_was_told(clock):
+def test_it_never_claims_ahead_where_it_was_told_so(clock):
     slots = Slots()
-    paced = Pace(slots, most=0)
+    paced = Pace(slots, never=True)
     slots.left, clock.now = 1000, clock.now + 0.1
     paced.measure()
 

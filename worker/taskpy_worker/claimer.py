@@ -15,7 +15,7 @@ from taskpy.answers import Started
 from taskpy.space import Space
 from taskpy_worker.config import WorkerConfig
 from taskpy_worker.executor import Executor
-from taskpy_worker.pace import MOST, STALE_SECONDS, Pace
+from taskpy_worker.pace import STALE_SECONDS, Pace
 from taskpy_worker.queues import Queues
 from taskpy_worker.turns import Turn
 
@@ -48,7 +48,7 @@ class Claimer:
         self._failures = 0
         self._taking = threading.Lock()
         self._unstarted: list[str] = []  # of the last claim
-        self._pace = Pace(executor.slots, most=MOST if ahead else 0)
+        self._pace = Pace(executor.slots, never=not ahead)
         self._starts_all = not ahead
         self.claiming = False
         self.number = 0  # of the last claim sent
