@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from taskpy import errors, flow, ops, tree
+from taskpy import errors, flow, numbered, ops, tree
 from taskpy.answers_desk import Response
 from taskpy.counter import GONE
 from taskpy.identity import who
 from taskpy.keys import Keys
-from taskpy.line import FULL, Full
+from taskpy.line import Full
 from taskpy.question import Reply, dump_answer, dump_question, readable_reply
 from taskpy.senders import Senders
 from taskpy.spec import State
@@ -28,21 +28,12 @@ class RedisCounter:
         """Put a question to the task."""
         packed = dump_question(topic, data)
         place = f"{self._id}?"  # so that questions are numbered apart from messages
-        sender = self._senders.take(place)
-        try:
-            answer: int | str = yield ops.ask(
-                self._keys, id=self._id, sender=sender.name, number=sender.sent + 1, question=packed
-            )
-        except errors.Unreachable as error:
-            raise errors.Uncertain(f"the question may have arrived, or not: {error}") from error
-        sender.sent += isinstance(answer, int)
-        self._senders.give(place, sender)
-        match answer:
-            case int():
-                return answer
-            case "full":
-                return FULL
-        return self._final(answer)
+
+        def asking(sender: str, number: int) -> ops.Op[int | str]:
+            return ops.ask(self._keys, id=self._id, sender=sender, number=number, question=packed)
+
+        answer = yield from numbered.put(self._senders, place, asking, what="question")
+        return self._final(answer) if isinstance(answer, str) else answer
 
     def reply(self, number: int) -> flow.Flow[Reply | State]:
         """What the task has answered to a question; else where it stands."""

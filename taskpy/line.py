@@ -26,6 +26,9 @@ from taskpy.taken import Taken
 class Full:
     """The answer of a line whose task has no room for another message, or another question."""
 
+    def give_up(self) -> None:
+        """What was refused is not offered again."""
+
 
 FULL = Full()
 
@@ -68,8 +71,11 @@ class Line(Protocol):
     def below(self) -> "flow.Flow[list[Line]]":
         """All tasks below this one, in any order."""
 
-    def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
-        """Put a message into the inbox: answered by its number, the final state that took nothing, or `FULL`."""
+    def offer(self, data: Any, inbox: str | None, refused: Full | None = None) -> flow.Flow[int | State | Full]:
+        """Put a message into the inbox: answered by its number, the final state that took nothing, or `Full`.
+
+        Whoever has got `Full` offers the very same message again, with that answer as `refused`, or gives it up.
+        """
 
     def received(self, number: int) -> flow.Flow[bool]:
         """Whether the task has taken the message of this number."""
@@ -84,7 +90,7 @@ class Line(Protocol):
         """The log from an absolute place on, and the progress."""
 
     def ask(self, topic: str, data: Any) -> flow.Flow[int | State | Full]:
-        """Put a question to the task: answered by its number, the final state that takes none, or `FULL`."""
+        """Put a question to the task: answered by its number, the final state that takes none, or `Full`."""
 
     def reply(self, number: int) -> flow.Flow[Reply | State]:
         """What the task has answered to a question; else where it stands."""
@@ -211,7 +217,7 @@ class LocalLine(ABC):
             stood = self.counter.standstill
             ladder.local.limit(seconds, self, lambda: self.wish(wish), stood=lambda: stood.seconds)
 
-    def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
+    def offer(self, data: Any, inbox: str | None, refused: Full | None = None) -> flow.Flow[int | State | Full]:  # noqa: ARG002 - as the contract says
         """Put a message into the inbox."""
         with self._lock:
             if self._status.state.done:

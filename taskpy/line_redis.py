@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from taskpy import codec, errors, flow, keyed, naming, ops, pages, spec, tree, unserved
+from taskpy import codec, errors, flow, keyed, naming, numbered, ops, pages, spec, tree, unserved
 from taskpy.answers import Mail as RawMail
 from taskpy.answers import Receipt, Standing
 from taskpy.answers import Reported as RawReported
@@ -264,7 +264,7 @@ class RedisLine:
 
     # -- mail -----------------------------------------------------------------------------------
 
-    def offer(self, data: Any, inbox: str | None) -> flow.Flow[int | State | Full]:
+    def offer(self, data: Any, inbox: str | None, refused: Full | None = None) -> flow.Flow[int | State | Full]:
         """Put a message into the inbox; before the start it waits here."""
         body = codec.dump_message(data, inbox=inbox)
         if self._local is State.NEW:
@@ -274,7 +274,7 @@ class RedisLine:
                     return self._keep(body)
             finally:
                 self._starting.give()
-        return (yield from self._send(body))
+        return (yield from self._send(body, refused))
 
     def received(self, number: int) -> flow.Flow[bool]:
         """Whether the task has taken the message of this number; its worker is asked where it has not said so."""
@@ -368,26 +368,17 @@ class RedisLine:
         self._early.append(body)
         return len(self._early)
 
-    def _send(self, body: bytes) -> flow.Flow[int | State | Full]:
+    def _send(self, body: bytes, refused: Full | None) -> flow.Flow[int | State | Full]:
         if self._local is not None:
             return self._local
-        sender = self._senders.take(self.id)
-        try:
-            answer: int | str = yield ops.send(
-                self._keys, id=self.id, sender=sender.name, number=sender.sent + 1, body=body, limit=spec.INBOX_LIMIT
-            )
-        except errors.Unreachable as error:
-            raise errors.Uncertain(f"the message may have arrived, or not: {error}") from error
-        sender.sent += isinstance(answer, int)
-        self._senders.give(self.id, sender)
-        match answer:
-            case int():
-                return answer
-            case "full":
-                return FULL
-            case "unknown":
-                raise self._not_found()
-        return State(answer)
+
+        def sending(sender: str, number: int) -> ops.Op[int | str]:
+            return ops.send(self._keys, id=self.id, sender=sender, number=number, body=body, limit=spec.INBOX_LIMIT)
+
+        answer = yield from numbered.put(self._senders, self.id, sending, what="message", refused=refused)
+        if answer == "unknown":
+            raise self._not_found()
+        return State(answer) if isinstance(answer, str) else answer
 
     def _located(self) -> flow.Flow[str]:
         if self._queue is None:

@@ -81,7 +81,7 @@ class RedisMailbox:
         self._received = started.received  # messages ever sent to the task, as far as we know
         self._limit = None if started.wish is None else started.received  # after a stop: the last one to deliver
         self._acknowledged = Taken.load(started.acknowledged)
-        self._acknowledgements = started.acknowledgements  # how often something was acknowledged; numbers the next time
+        self._acknowledgements = started.acknowledgements  # the number of the last acknowledgement that was tried
         self._open: deque[int] = deque()  # taken and not acknowledged, in the order in which they were taken
         self._taken = self._acknowledged.copy()
         self._cursor = self._acknowledged.upto  # the last message that was fetched
@@ -326,11 +326,13 @@ class RedisMailbox:
         messages: Sequence[bytes] = (),
         settled: int = 0,
     ) -> flow.Flow[None]:
+        if acknowledged is not None:  # also where Redis refuses it: a late copy of it may not pass for the next one
+            self._acknowledgements += 1
         op = ops.mark(
             self._keys,
             id=self._id,
             token=self._token,
-            number=0 if acknowledged is None else self._acknowledgements + 1,
+            number=0 if acknowledged is None else self._acknowledgements,
             acknowledged=acknowledged or self._acknowledged,
             state=state,
             sent=self._sent,
@@ -352,7 +354,6 @@ class RedisMailbox:
                 self._sent += sent
                 self._checkpoint = self._checkpoint if state is None else state
                 if acknowledged is not None:
-                    self._acknowledgements += 1
                     self._acknowledged = acknowledged
                     self._open = deque(number for number in self._open if number not in acknowledged)
             return applied

@@ -10,7 +10,7 @@ from typing import Any
 from taskpy import errors, flow
 from taskpy.deadline import Deadline
 from taskpy.identity import who
-from taskpy.line import FULL, Full, Line
+from taskpy.line import Full, Line
 from taskpy.nudge import Nudge
 from taskpy.question import Reply
 from taskpy.reader import Place, Reader
@@ -99,8 +99,11 @@ class OutsideFlows:
         deadline = Deadline(timeout if block else 0)
         nudge: Nudge | None = None
         seen = 0
-        while (answer := (yield from self.line.offer(data, inbox))) is FULL:
+        refused: Full | None = None
+        while isinstance(answer := (yield from self.line.offer(data, inbox, refused)), Full):
+            refused = answer
             if deadline.over:
+                refused.give_up()
                 raise errors.Full
             if nudge is None:
                 if (yield from self.line.look()).state is State.NEW:
@@ -112,7 +115,6 @@ class OutsideFlows:
             seen = nudge.count
         if isinstance(answer, State):
             raise errors.TaskEnded(answer)
-        assert isinstance(answer, int)
         return answer
 
     def ask(self, topic: str, data: Any, timeout: float | None) -> flow.Flow[Any]:
@@ -122,6 +124,7 @@ class OutsideFlows:
         if isinstance(number, State):
             raise errors.TaskEnded(number)
         if isinstance(number, Full):
+            number.give_up()
             raise errors.Full(
                 f"{QUESTION_LIMIT} questions wait for the task; it answers where it calls stopped, recv, send, sleep, checkpoint or ask"
             )

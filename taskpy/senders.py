@@ -41,7 +41,7 @@ class Senders:
         return Sender(os.urandom(5).hex())
 
     def give(self, id: str, sender: Sender) -> None:
-        """Give a sender back, after a message whose fate is known."""
+        """Give a sender back, after a message that was answered, and whose number is counted."""
         with self._lock:
             self._free.setdefault(id, []).append(sender)
             self._free.move_to_end(id)

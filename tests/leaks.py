@@ -7,6 +7,7 @@ through their clients, too.
 import functools
 import gc
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -129,8 +130,8 @@ def _all_held() -> Iterator[Any]:
 
 
 def _number(connection: Any) -> int | None:
-    if (sock := getattr(connection, "_sock", None)) is not None:
-        return int(sock.fileno())
+    if (sock := getattr(connection, "_sock", None)) is not None:  # those of fakeredis have numbers of their own
+        return sock.fileno() if isinstance(sock, socket.socket) else None
     if (writer := getattr(connection, "_writer", None)) is not None:
         return int(writer.get_extra_info("socket").fileno())
     return None

@@ -14,6 +14,7 @@ from unittest.mock import ANY
 
 import fakeredis
 import pytest
+from taskpy_worker import pace
 from taskpy_worker.claimer import Claimer
 from taskpy_worker.listener import Listener
 
@@ -77,6 +78,11 @@ def has_children(t):
 def notes(t, what):
     RAN.append(what)
     return what
+
+
+@task
+def notes_what_waits(t):
+    return Client().queues().get("default", 0)
 
 
 @task(queue="bulk")
@@ -1159,6 +1165,23 @@ def test_a_drain_runs_the_children_of_a_task_and_then_ends_it():
         assert handle.result == "mine"
         assert RAN == ["one", "two"]
         assert ran == [handle, *handle.children()]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_drain_claims_no_more_than_it_begins_however_quick_the_last_ones_were(monkeypatch, concurrency):
+    monkeypatch.setattr(pace, "AHEAD_SECONDS", 1000.0)  # a worker in threads would claim all there is
+    monkeypatch.setattr(pace, "REST_SECONDS", SOON)
+    with testing.session(concurrency=concurrency) as s:
+        for _ in range(3):
+            notes.submit("quick")
+            s.drain(timeout=SOON)
+        held = [notes_what_waits.submit() for _ in range(6)]
+
+        s.drain(timeout=SOON)
+
+        assert [handle.state for handle in held] == ["succeeded"] * 6
+        assert min(handle.result for handle in held) == 0
+        assert max(handle.result for handle in held) >= 6 - concurrency
 
 
 def test_a_stand_in_says_that_it_spawns_nothing():

@@ -48,7 +48,7 @@ class Duties:
         self.settler = RememberingSettler(space, wid)
         self.executor = Executor(config, space, wid, self.settler)
         self._reporter = Reporter(space, executor=self.executor, settler=self.settler)
-        self._claimer = Claimer(config, space, wid, self.executor)
+        self._claimer = Claimer(config, space, wid, self.executor, ahead=False)
         self._promoter = Promoter(space, lease, Recoverer(space, lease))
         self._listener = Listener(space, wid, self.executor)
         self._listener.start()

@@ -4,6 +4,9 @@ import threading
 import time
 
 import pytest
+from taskpy_worker import pace
+from taskpy_worker.claimer import Claimer
+from taskpy_worker.config import WorkerConfig
 from taskpy_worker.pace import STALE_SECONDS, Pace
 
 from taskpy import errors, ops
@@ -38,6 +41,26 @@ def test_it_claims_no_more_than_there_are_free_slots(rig):
     assert len(rig.held()) == 3
     assert worker.executor.free == 0
     assert rig.client.queues() == {"default": 2}
+
+
+def test_one_that_is_turned_by_hand_has_started_what_it_claimed(rig, monkeypatch):
+    monkeypatch.setattr(pace, "AHEAD_SECONDS", 1000.0)
+    worker = rig.worker(concurrency=3)
+    claimer = Claimer(WorkerConfig(concurrency=3), worker.space, "w1", worker.executor, ahead=False)
+    claimer.number = worker.claimer.number
+    for _ in range(2):  # the second time it knows how quick the first ones were
+        for _ in range(3):
+            rig.submit("returns")
+        claimer.tick(LONG)
+        settle(worker, 3)
+    for _ in range(8):
+        rig.submit("waits")
+
+    claimer.tick(LONG)
+
+    assert len(rig.held()) == 3
+    until(lambda: len(functions.BEGUN) == 9, "all that was claimed to begin")
+    assert rig.client.queues() == {"default": 5}
 
 
 def test_a_slot_that_is_free_again_is_filled(rig):

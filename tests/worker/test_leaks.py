@@ -55,6 +55,15 @@ def test_an_open_file_and_a_connection_are_noticed(impatient, tmp_path):
     assert leaks.left_since(impatient) == []
 
 
+def test_a_connection_of_fakeredis_hides_no_descriptor():
+    with fakeredis.FakeRedis(version=(7, 0)) as redis:
+        redis.ping()
+        [connection] = redis.connection_pool._available_connections
+
+        assert connection._sock.fileno() > 0, "a number of its own making"
+        assert leaks._number(connection) is None
+
+
 def test_what_goes_by_itself_in_time_is_nothing_left():
     before = leaks.present()
     threading.Thread(target=time.sleep, args=(0.05,)).start()

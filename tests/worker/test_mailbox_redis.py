@@ -696,3 +696,19 @@ def test_whoever_waits_for_its_turn_and_is_broken_off_holds_up_nobody(rig, task,
 
 def test_what_it_keeps_is_far_below_what_fits():
     assert WINDOW + STEP < spec.INBOX_LIMIT / 2
+
+
+def test_a_late_copy_of_a_checkpoint_that_was_refused_does_not_pass_for_the_next_one(rig, task):
+    attempt, refused = Attempt(rig), []
+
+    def refuse(op):
+        refused.append(op)
+        raise errors.Busy("no memory")
+
+    with pytest.raises(errors.Busy):
+        flow.drive(attempt.mailbox.checkpoint("refused", 1, ()), refuse)
+    rig.run(replace(refused[0], decode=bool))  # nobody hears its answer
+
+    attempt.checkpoint("the next one")
+
+    assert Attempt.after_loss(rig, task, "w2").mailbox.restore().data == "the next one"

@@ -35,6 +35,15 @@ def test_it_claims_ahead_what_ends_in_twenty_milliseconds(clock, ended, seconds,
     assert paced.ahead == pytest.approx(ahead, abs=1)
 
 
+def test_it_never_claims_ahead_where_it_was_told_so(clock):
+    slots = Slots()
+    paced = Pace(slots, never=True)
+    slots.left, clock.now = 1000, clock.now + 0.1
+    paced.measure()
+
+    assert paced.ahead == 0
+
+
 def test_after_a_rest_it_begins_with_nothing(clock):
     slots = Slots()
     paced = Pace(slots)

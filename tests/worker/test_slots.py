@@ -11,6 +11,8 @@ from tests.worker.conftest import Clock
 from tests.worker.waiting import until
 
 seen = contextvars.ContextVar("seen", default="nothing")
+#: The threads that were there before: those of a worker that other tests of this process share.
+BESIDE = set()
 
 
 class Plain:
@@ -49,6 +51,7 @@ def begun():
 def make(begun):
     """Slots of a size; what begins on the loop is noted."""
     made = []
+    BESIDE.update(threading.enumerate())
 
     def slots(size):
         made.append(Slots(size, begun.extend))
@@ -58,10 +61,12 @@ def make(begun):
     for each in made:
         each.close()
     until(lambda: not threads(), "the threads of the slots to end")
+    BESIDE.clear()
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name == IDLE_NAME]
+    found = set(threading.enumerate()) - BESIDE
+    return [thread for thread in found if thread.name == IDLE_NAME]
 
 
 def ids(log):

@@ -26,9 +26,13 @@ BATCH = 16
 
 
 class Claimer:
-    """The only one in its process who takes tasks from queues."""
+    """The only one in its process who takes tasks from queues.
 
-    def __init__(self, config: WorkerConfig, space: Space, wid: str, executor: Executor) -> None:
+    Whoever turns it by hand, and not all the time, says `ahead=False`: then a turn claims no more than there are free slots,
+    and has started all that it claimed.
+    """
+
+    def __init__(self, config: WorkerConfig, space: Space, wid: str, executor: Executor, *, ahead: bool = True) -> None:
         self._config = config
         self._space = space
         self._wid = wid
@@ -44,7 +48,8 @@ class Claimer:
         self._failures = 0
         self._taking = threading.Lock()
         self._unstarted: list[str] = []  # of the last claim
-        self._pace = Pace(executor.slots)
+        self._pace = Pace(executor.slots, never=not ahead)
+        self._starts_all = not ahead
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
@@ -99,6 +104,8 @@ class Claimer:
         try:
             if not self._paused:
                 self._claim_now(hint)
+                if self._unstarted and self._starts_all:  # there may be no other turn before these have ended
+                    self._claim(0, "")
         finally:
             self.claiming = False
             self._executor.freed.give()

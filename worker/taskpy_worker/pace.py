@@ -16,9 +16,10 @@ STALE_SECONDS = 0.25
 
 
 class Pace:
-    """How quickly tasks come and go here."""
+    """How quickly tasks come and go here. `never`: nothing is claimed beyond the slots, however quickly they do."""
 
-    def __init__(self, slots: Slots[Any]) -> None:
+    def __init__(self, slots: Slots[Any], *, never: bool = False) -> None:
+        self._never = never
         self._slots = slots
         self._measured = time.monotonic()
         self._left = slots.left
@@ -27,6 +28,8 @@ class Pace:
     @property
     def ahead(self) -> int:
         """How many to claim beyond the slots now: after a rest none, whatever came before it."""
+        if self._never:
+            return 0
         return self._ahead if time.monotonic() - self._measured < REST_SECONDS else 0
 
     def measure(self) -> None:
