@@ -294,7 +294,7 @@ def test_an_approval_is_given_by_who_is_attached(approval, begin_session):
 
 def test_when_nobody_answers_it_is_a_no(approval, begin_session):
     _, id = begin_session("emmy", 'python approval.py say ann "draw the chart"')
-    assert approval.run(PATIENCE.replace("ID", id).replace("5", "0.2")) == "null\n"
+    assert approval.run(PATIENCE.replace("5", "0.2").replace("ID", id)) == "null\n"
 
     assert begin_session("emmy")[0].ends().endswith("\ndelete the old invoices: not done (no answer)\n")
 
