@@ -67,7 +67,7 @@ def run(
             return Outcome(Verdict.SUCCEEDED, _streamed(value, task) if _form_of(function).is_stream else value)
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         interrupt.close()
-        return outcome_of(error)
+        return _came_of(error, task)
     return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
 
 
@@ -91,7 +91,7 @@ async def run_async(
             return Outcome(Verdict.SUCCEEDED, await cast("Awaitable[Any]", work))
     except BaseException as error:  # whatever a task raises is its outcome, never ours
         struck = interrupt.struck and type(error).__name__ == "CancelledError"
-        return Outcome(Verdict.STOPPED) if struck else outcome_of(error)
+        return Outcome(Verdict.STOPPED) if struck else _came_of(error, task)
     return Outcome(Verdict.SUCCEEDED)  # what is around it has caught what it raised
 
 
@@ -127,6 +127,12 @@ async def _streamed_async(generator: AsyncGenerator[Any, None], task: Any) -> No
     finally:
         await generator.aclose()
         await task.flush()
+
+
+def _came_of(error: BaseException, task: Any) -> Outcome:
+    # Who waits for a child when the tree is stopped is told by the child; it was stopped itself, and has not failed.
+    ended = isinstance(error, errors.TaskStopped) or (isinstance(error, errors.TaskEnded) and error.state == "stopped")
+    return Outcome(Verdict.STOPPED) if ended and task.stop_reason is not None else outcome_of(error)
 
 
 def outcome_of(error: BaseException) -> Outcome:

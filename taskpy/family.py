@@ -46,6 +46,7 @@ class Family:
         self._children: list[tuple[object, Child]] = []
         self._stopping = False  # all below are to stop: nothing is spawned any more
         self._pausing = False  # all below are to stand still: so is what is spawned
+        self._first: Wish | None = None  # the first wish of all that those below are to hear
         self._running = 0
         self._awaiting: Callable[[], None] | None = None  # the function has returned; to be called when no child runs
 
@@ -89,11 +90,19 @@ class Family:
         with self._lock:
             self._children.append((handle, child))
 
-    def stop(self, wish: Wish) -> None:
-        """Ask all below to stop; from now on nothing is spawned."""
+    def close(self, wish: Wish) -> None:
+        """All below are about to be asked to stop: nothing is spawned any more, and whoever asks them says this first."""
         with self._lock:
             self._stopping = True
+            self._first = self._first or wish
+
+    def stop(self, wish: Wish) -> None:
+        """Ask all below to stop; from now on nothing is spawned."""
+        self.close(wish)
+        first = self._first
         for child in self.lines:
+            if first is not None and first is not wish:
+                child.wish(first)
             child.wish(wish)
 
     def pause(self, pausing: bool) -> None:

@@ -184,18 +184,20 @@ class LocalLine(ABC):
     def wish(self, wish: Wish) -> None:
         """Pass a wish to stop on, and plan what is to follow; of a tree, also to all below."""
         if wish.tree:
-            self.stop_below(wish)  # also of a task that has ended
+            self.family.close(wish)
         with self._lock:
-            if self._status.state.done:
-                return
-            if self._status.stop is None:
+            done = self._status.state.done
+            if not done and self._status.stop is None:
                 self._status = replace(self._status, stop=wish.reason)
             if self._status.state is State.NEW:
                 self._status = replace(self._status, state=State.STOPPED)
-        self.ask_stop(wish)
-        ladder.local.plan(self, wish)
-        self.family.asked()
-        self._nudge.give()
+        if not done:
+            self.ask_stop(wish)
+            ladder.local.plan(self, wish)
+            self.family.asked()
+            self._nudge.give()
+        if wish.tree:
+            self.stop_below(wish)  # also of a task that has ended; behind it, which may wait for one of them
 
     def stop_below(self, wish: Wish) -> None:
         """Ask all below to stop."""

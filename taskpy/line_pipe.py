@@ -48,7 +48,9 @@ class PipeLine(LocalLine):
         """Say something to the task."""
 
     def ask_stop(self, wish: Wish) -> None:
-        """Pass the wish to stop on to the task."""
+        """Pass the wish to stop on to the task; before it ends by that, it knows what those below are to hear."""
+        if wish.tree:
+            self.stop_below(wish)
         self.say(("stop", str(wish.reason), wish.reason.by))
 
     def stop_below(self, wish: Wish) -> None:

@@ -222,7 +222,10 @@ class Child:
                     self._mailbox.stop(Wish(StopReason(frame[1], frame[2])))
                     self._family.asked()
                 case "fell":
-                    self._family.stop(Wish(StopReason(frame[1], frame[2]), frame[3], frame[4], tree=True))
+                    wish = Wish(StopReason(frame[1], frame[2]), frame[3], frame[4], tree=True)
+                    self._family.close(wish)
+                    self._mailbox.stop(wish)  # it knows before those that it may wait for
+                    self._family.stop(wish)
                 case "for" if frame[1] in self._spawned:
                     self._spawned[frame[1]].pass_on(codec.loads(frame[2], limit=RELAY_LIMIT))
                 case "raise":

@@ -2,11 +2,14 @@
 
 import re
 import shutil
+from collections import Counter
+from math import cos, pi
 
 import httpx
 import pytest
 
 from taskpy import Client
+from tests.cli.terminal import Terminal as Keyboard
 from tests.examples import terminals
 from tests.examples.terminals import EXAMPLES, Desk
 from tests.system.servers import free_port
@@ -215,6 +218,177 @@ def test_a_crawler_is_fed_while_it_runs(make_desk, client_of):
     task = client_of("crawler").attach(id)
     assert task.stop_reason == "that will do"
     assert sorted(task.result) == sorted(f"http://127.0.0.1:{port}/{part}/{n}" for part in "ab" for n in range(1, 41))
+
+
+# -- by key -------------------------------------------------------------------------------------
+
+SAY, STATUS, ANSWER = said_by("approval.py", "python")
+ANSWER_BY_ID, ATTACH, PATIENCE, GOOD_NIGHT = said_by("approval.py", "taskpy")
+[APPROVAL_WORKER] = said_by("approval.py", "taskpy-worker")
+
+
+@pytest.fixture(scope="module")
+def approval(make_desk):
+    """Where the sessions with approvals are, and their worker."""
+    desk = make_desk("approval")
+    desk.worker(APPROVAL_WORKER)
+    return desk
+
+
+@pytest.fixture
+def begin_session(approval):
+    """Begins a session as the example says, for a user of one's own; its terminal and its id. It ends with the test."""
+    begun = []
+
+    def begin(user, command=SAY):
+        terminal = approval.begin(command.replace("ann", user))
+        begun.append(terminal.sees("^[0-9a-f]{24}$")[0])
+        return terminal, begun[-1]
+
+    yield begin
+    for id in set(begun):
+        approval.run(f"taskpy stop {id}")
+
+
+def test_an_approval_is_given_in_another_terminal(approval, begin_session):
+    first, id = begin_session("ann")
+    first.sees("^delete the old invoices: waits for an answer$")
+
+    assert approval.run(STATUS) == "draw the chart: done\n"
+    assert approval.run(ANSWER) == "ann wants me to delete the old invoices. May I?\n"
+
+    shown = f"{id}\ndraw the chart: done\ndelete the old invoices: waits for an answer\ndelete the old invoices: done\n"
+    assert first.ends() == shown
+    assert approval.run(STATUS) == "draw the chart: done\ndelete the old invoices: done\n"
+    assert approval.run(ANSWER) == ""  # it asks nothing by now
+
+
+def test_who_says_something_joins_the_session_of_this_user(approval, begin_session):
+    first, id = begin_session("bea")
+    first.sees("waits for an answer$")
+    second, joined = begin_session("bea", 'python approval.py say ann "draw the map"')
+    _, of_another = begin_session("cleo")
+
+    assert joined == id != of_another
+    shown = approval.run(ANSWER_BY_ID.replace("ID", id))
+    assert shown == "answered: bea wants me to delete the old invoices. May I?\n"
+
+    assert first.ends().endswith("\ndelete the old invoices: not done (no)\n")
+    assert second.ends() == f"{id}\ndraw the map: done\n"  # and nothing of what others have said
+    lines = approval.run(STATUS.replace("ann", "bea")).splitlines()
+    assert lines == ["draw the chart: done", "delete the old invoices: not done (no)", "draw the map: done"]
+
+
+def test_an_approval_is_given_by_who_is_attached(approval, begin_session):
+    first, id = begin_session("dora")
+    _, attach, _ = ATTACH.replace("ID", id).split()
+    keyboard = Keyboard(approval.environment, attach, id)
+    try:
+        keyboard.see("it asks: dora wants me to delete the old invoices. May I?; type = and a value to answer\n")
+        keyboard.type("draw the map\n=no\n")
+        assert first.ends().endswith("\ndelete the old invoices: not done (no)\n")
+        keyboard.see('"draw the map: done"')
+    finally:
+        keyboard.close()
+
+
+def test_when_nobody_answers_it_is_a_no(approval, begin_session):
+    _, id = begin_session("emmy", 'python approval.py say ann "draw the chart"')
+    assert approval.run(PATIENCE.replace("5", "0.2").replace("ID", id)) == "null\n"
+
+    assert begin_session("emmy")[0].ends().endswith("\ndelete the old invoices: not done (no answer)\n")
+
+
+def test_a_session_ends_as_it_should_and_the_next_one_is_another(approval, begin_session):
+    first, id = begin_session("fay")
+    first.sees("waits for an answer$")
+
+    assert re.fullmatch(rf"{id}  succeeded  by \S+: good night\n", approval.run(GOOD_NIGHT.replace("ID", id)))
+
+    assert first.ends().endswith("\ndelete the old invoices: not done (no answer)\n")
+    assert "no live task has the key 'user:fay'" in approval.begin(STATUS.replace("ann", "fay")).ends(1)
+    assert begin_session("fay")[1] != id
+
+
+def test_a_session_and_its_question_survive_its_worker(make_desk):
+    desk = make_desk("survivors")
+    worker = desk.worker(f"{APPROVAL_WORKER} --lease 1.5")
+    first = desk.begin(SAY)
+    first.sees("^delete the old invoices: waits for an answer$")
+
+    worker.close()
+    assert desk.run(ANSWER) == "ann wants me to delete the old invoices. May I?\n"  # while nobody runs it
+    desk.worker(f"{APPROVAL_WORKER} --lease 1.5")
+
+    assert first.ends().endswith("\ndelete the old invoices: done\n")
+    assert first.screen.count("draw the chart: done") == 1
+
+
+# -- as a tree ----------------------------------------------------------------------------------
+
+SWEEP, LONG_SWEEP = said_by("sweep.py", "python")
+TREE, STOP_TREE = said_by("sweep.py", "taskpy")
+[SWEEP_WORKER] = said_by("sweep.py", "taskpy-worker")
+
+
+@pytest.fixture(scope="module")
+def sweeps(make_desk):
+    """Where the sweep is run, and its worker."""
+    desk = make_desk("sweeps")
+    desk.worker(SWEEP_WORKER)
+    return desk
+
+
+def begin_sweep(desk, command):
+    sweep = desk.begin(command)
+    return sweep, sweep.sees("^[0-9a-f]{24}$")[0]
+
+
+def branches(desk, id):
+    """The simulations of a sweep, by the state that its tree shows."""
+    shown = desk.run(TREE.replace("ID", id))
+    return Counter(re.findall(r"^[├└]── [0-9a-f]{24}  (\w+)  sweep\.simulate", shown, re.MULTILINE))
+
+
+def test_a_sweep_stops_its_losers_and_returns_the_best(sweeps, client_of):
+    sweep, id = begin_sweep(sweeps, SWEEP)
+    rounds = [eval(line) for line in sweep.ends().splitlines()[1:-1]]
+
+    assert [round["left"] for round in rounds] == [25, 13, 7, 4, 2]
+    found = re.search(r"^succeeded (\S+) at \[(.+)\]$", sweep.screen, re.MULTILINE)
+    assert float(found[1]) == rounds[-1]["lowest"][0] < 8
+    assert sum(10 + x * x - 10 * cos(2 * pi * x) for x in map(float, found[2].split(", "))) == pytest.approx(
+        float(found[1]), abs=0.1
+    )
+    until(lambda: branches(sweeps, id) == {"stopped": 50}, "the end of all simulations")
+    reasons = Counter("too high" in child.stop_reason for child in client_of("sweeps").attach(id).children())
+    assert reasons == {True: 48, False: 2}  # the last two have ended with the sweep
+
+
+@pytest.mark.parametrize("command", [STOP_TREE, STOP_TREE.replace("--tree ", "")], ids=["the tree", "its parent"])
+def test_a_sweep_is_stopped_as_a_tree(sweeps, client_of, command):
+    sweep, id = begin_sweep(sweeps, LONG_SWEEP)
+    until(lambda: branches(sweeps, id) == {"running": 50}, "fifty simulations at once")
+
+    assert re.match(rf"{id}  stopped  by \S+: enough\n", sweeps.run(command.replace("ID", id)))
+
+    if "--tree" not in command:  # those below it were asked when it had ended
+        until(lambda: branches(sweeps, id) == {"stopped": 50}, "the end of all simulations")
+    assert branches(sweeps, id) == {"stopped": 50}
+    assert sweep.ends() == f"{id}\nstopped enough\n"
+    until(lambda: [worker.held for worker in client_of("sweeps").workers()] == [0], "nothing to run any more")
+
+
+def test_a_sweep_whose_worker_is_lost_goes_on_with_the_simulations_that_are_there(make_desk):
+    desk = make_desk("lost")
+    worker = desk.worker(f"{SWEEP_WORKER} --lease 1.5")
+    sweep, id = begin_sweep(desk, SWEEP)
+    sweep.sees("'left': 25")
+    worker.close()
+    desk.worker(f"{SWEEP_WORKER} --lease 1.5")
+
+    assert re.search("^succeeded ", sweep.ends(), re.MULTILINE)
+    assert branches(desk, id).total() == 50
 
 
 # -- from a checkpoint --------------------------------------------------------------------------

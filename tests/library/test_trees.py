@@ -237,6 +237,27 @@ def test_what_is_spawned_while_a_tree_is_told_to_pause_begins_at_rest(place):
 
 
 @thoroughly
+@pytest.mark.parametrize("call", ["get", "recv"])
+def test_who_waits_for_a_child_that_is_stopped_with_it_is_stopped_too(place, call):
+    handle = place.begun(tasks.waits_inside, call)
+    [child] = handle.children()
+
+    assert handle.stop(tree=True, timeout=SOON) == "stopped"
+    assert (child.state, handle.exception) == ("stopped", None)
+
+
+@plain
+def test_who_waits_for_a_child_that_is_stopped_alone_has_failed(place):
+    handle = place.begun(tasks.waits_inside, "get")
+    [child] = handle.children()
+
+    child.stop(reason="only you", timeout=SOON)
+    with pytest.raises(taskpy.TaskStopped, match="only you"):
+        handle.get(SOON)
+    assert handle.state == "failed"
+
+
+@thoroughly
 def test_without_tree_only_the_task_is_asked(place):
     handle = place.begun(tasks.nested, 1)
     [child] = handle.children()

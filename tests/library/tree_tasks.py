@@ -19,6 +19,12 @@ def leaf(t, word="leaf"):
 
 
 @task
+def abrupt(t):
+    t.send("begun")
+    t.recv()
+
+
+@task
 def deaf(t, gate):
     t.send("begun")
     while not is_open(gate):
@@ -68,6 +74,14 @@ def waits_for_leaf(t):
     t.spawn(leaf).recv()
     t.send("begun")
     return "mine"
+
+
+@task
+def waits_inside(t, call):
+    child = t.spawn(abrupt)
+    child.recv()
+    t.send("begun")
+    getattr(child, call)()
 
 
 @task

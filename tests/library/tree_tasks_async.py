@@ -28,6 +28,12 @@ async def leaf(t: aio.Task, word="leaf"):
 
 
 @task
+async def abrupt(t: aio.Task):
+    await t.send("begun")
+    await t.recv()
+
+
+@task
 async def deaf(t: aio.Task, gate):
     await t.send("begun")
     await wait_for(gate)
@@ -75,6 +81,14 @@ async def waits_for_leaf(t: aio.Task):
     await _of(await t.spawn(leaf), "recv")
     await t.send("begun")
     return "mine"
+
+
+@task
+async def waits_inside(t: aio.Task, call):
+    child = await t.spawn(abrupt)
+    await _of(child, "recv")
+    await t.send("begun")
+    await _of(child, call)
 
 
 @task
