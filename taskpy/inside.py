@@ -151,7 +151,7 @@ class Inside(InsideView, Contract[Any]):
         super().__init__(run, mailbox)
         self._perform = perform
         self._shield: Shield | NoShield = shield or NoShield()
-        self._flows.attention.here = self._shield.here
+        self._flows.here = self._shield.here
 
     def _drive(self, steps: flow.Flow[T]) -> T:
         with self._shield:  # a stop that is raised from outside must not break off what is said to Redis
@@ -169,7 +169,7 @@ class Inside(InsideView, Contract[Any]):
         See `release`, too.
         """
         self._flows.check()
-        if self._flows.attention.due:
+        if self._flows.called:
             self._drive(self._flows.attend())
         return self._mailbox.wish is not None
 

@@ -42,7 +42,7 @@ class Task(InsideView):
     def stopped(self) -> bool:
         """Whether the task was asked to stop. What was asked is answered soon; it pauses where it awaits the task next."""
         self._flows.check()
-        if self._flows.attention.due and (self._attending is None or self._attending.done()):
+        if self._flows.called and (self._attending is None or self._attending.done()):
             with contextlib.suppress(RuntimeError):  # in a thread that the coroutine has begun there is no loop
                 self._attending = self._aside(self._flows.attention.pay(park=False))
         return self._mailbox.wish is not None

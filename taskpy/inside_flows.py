@@ -1,6 +1,6 @@
 """The calls of the inside of a task as flows over its mailbox, for a thread or a coroutine to drive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ class Run:
     """One start of a task's function: which task, with what, the how-manieth, and by whom it may be taken over.
 
     `handover` says that a drain may unwind it; `releasable` that it can be given back at all (on a worker it can). `form` is
-    the form of the states that its checkpoints store, `spawner` starts its children.
+    the form of the states that its checkpoints store, `spawner` makes what starts its children.
     """
 
     id: str
@@ -30,7 +30,7 @@ class Run:
     handover: bool = False
     releasable: bool = False
     form: StateForm = field(default_factory=StateForm)
-    spawner: Spawner | None = None
+    spawner: Callable[[], Spawner] | None = None
 
 
 class InsideFlows:
@@ -40,8 +40,9 @@ class InsideFlows:
         self._run = run
         self._mailbox = mailbox
         self._restored: tuple[Any] | None = None
-        self.attention = Attention(mailbox, self.check)
-        self._asking = flow.Turn()
+        self.here: Callable[[], bool] | None = None  # whether this is the task's own thread
+        self._attention: Attention | None = None
+        self._asking: flow.Turn | None = None
 
     def check(self) -> None:
         """The safe point: where a task that lost its lease, or is to be handed over, is unwound."""
@@ -53,8 +54,22 @@ class InsideFlows:
     def attend(self) -> flow.Flow[None]:
         """The whole of a safe point: what `check` does, then answer what was asked, and stand still while paused."""
         self.check()
-        if self.attention.due:
+        if self.called:
             yield from self.attention.pay()
+
+    @property
+    def attention(self) -> Attention:
+        """What the task does with what others want of it. Mostly nobody does: so it is made when it is needed."""
+        if self._attention is None:
+            self._attention = Attention(self._mailbox, self.check)
+            if self.here is not None:
+                self._attention.here = self.here
+        return self._attention
+
+    @property
+    def called(self) -> bool:
+        """Whether there is something to attend to, here and now."""
+        return self._mailbox.called and self.attention.due
 
     def _may_leave(self) -> bool:
         # A task with a checkpoint leaves where nothing that it has taken would come again.
@@ -131,7 +146,7 @@ class InsideFlows:
         yield from self.attend()
         if self._run.spawner is None:
             raise errors.UsageError("this task cannot spawn others here; submit them, then they are nobody's children")
-        return (yield from self._run.spawner.spawn(func, args, kwargs))
+        return (yield from self._run.spawner().spawn(func, args, kwargs))
 
     def ask(self, question: Any, data: Any, timeout: float | None, standing: list[int]) -> flow.Flow[Any]:
         """Ask whoever is there, and wait for the answer; `Stopped` or `NoAnswer` when none is to come, or none in time.
@@ -143,7 +158,8 @@ class InsideFlows:
         if self.attention.nested:
             raise errors.UsageError("a function that answers a question cannot ask: the task waits for it")
         deadline = Deadline(timeout)
-        yield from self._asking.take()  # one question at a time: another coroutine's waits here
+        self._asking = asking = self._asking or flow.Turn()
+        yield from asking.take()  # one question at a time: another coroutine's waits here
         try:
             self.check()
             desk = self._mailbox.desk
@@ -165,7 +181,7 @@ class InsideFlows:
                     return answer.data
                 yield flow.Wait(self._mailbox.nudge, seen, deadline.left())
         finally:
-            self._asking.give()
+            asking.give()
 
     def withdraw(self, number: int) -> flow.Flow[None]:
         """Let a question be that nobody waits for any more."""

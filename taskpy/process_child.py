@@ -131,7 +131,9 @@ class Child:
             spec = codec.load_spec(order)
         except Exception as error:  # importing the user's module may raise anything
             return Outcome(Verdict.FAILED, error=error)
-        run = Run(id=self._id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{self._id}.1", spawner=self)
+        run = Run(
+            id=self._id, args=spec.args, kwargs=spec.kwargs, prev=spec.prev, token=f"{self._id}.1", spawner=lambda: self
+        )
         if not call.is_async(function):
             interrupt = self._thread_interrupt
             return call.run(function, Inside(run, self._mailbox, shield=interrupt.shield), interrupt=interrupt)

@@ -138,7 +138,7 @@ class Task(LocalHandle[R]):
     def _run(self) -> None:
         life.track(self._thread_line)
         run = Run(id=self.id, args=self.args, kwargs=self.kwargs, prev=self._prev, token=f"{self.id}.1")
-        run.spawner = LocalSpawner(self._thread_line.family, Task, self)
+        run.spawner = lambda: LocalSpawner(self._thread_line.family, Task, self)
         self._thread_line.limit(self._limit)
         if call.is_async(self._function):
             self._run_on_loop(run)

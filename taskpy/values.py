@@ -267,6 +267,8 @@ def skim(data: bytes) -> Any:
 def _unpacked(data: bytes, depth: int) -> Any:
     if len(data) >= CHECKED_BYTES:
         _unpacker(data, _HOOKS[depth]).skip()
+    elif depth == 0:  # mostly so, and twice as fast
+        return msgpack.unpackb(data, raw=False, strict_map_key=False, timestamp=3, ext_hook=_HOOKS[0])
     unpacker = _unpacker(data, _HOOKS[depth])
     value = unpacker.unpack()
     if unpacker.tell() != len(data):
@@ -275,8 +277,8 @@ def _unpacked(data: bytes, depth: int) -> Any:
 
 
 def _unpacker(data: bytes, hook: Callable[[int, bytes], Any]) -> Any:
-    # Not unpackb: that puts 40 KB on the C stack, too much for what NESTING allows on small stacks. Every length is
-    # bounded by the data's. Timestamps are the one extension that msgpack opens by itself, so let them be a type of
+    # Not unpackb for what is nested: that puts 40 KB on the C stack, too much for what NESTING allows on small stacks. Every
+    # length is bounded by the data's. Timestamps are the one extension that msgpack opens by itself, so let them be a type of
     # ours at least.
     unpacker = msgpack.Unpacker(
         max_buffer_size=len(data),

@@ -32,7 +32,7 @@ FLOORS = (
     counter status line line_pipe reader outside
     handle
     definition thread process process_child
-    space unpacked unserved tree desk_redis mailbox_redis numbered counter_redis keyed line_redis branches remote lists upkeep spread client remote_aio client_aio aio
+    space unpacked unserved tree desk_redis traffic_redis mailbox_redis numbered counter_redis keyed line_redis branches remote lists upkeep spread client remote_aio client_aio aio
     compose controllers on waiting waiting_aio
     """,
     # 4: the public names, and the programs. Nobody below imports them.

@@ -8,7 +8,6 @@ from taskpy import call, codec, errors, ops, pages
 from taskpy.info import KnownWorker, WorkerInfo
 from taskpy.keys import Keys
 from taskpy.listed import Worker
-from taskpy.mailbox_redis import Fetched
 from taskpy.naming import ID, NAME
 from taskpy.ops import op
 from taskpy.question import (
@@ -26,6 +25,7 @@ from taskpy.question import (
 from taskpy.retry import backoff_of
 from taskpy.space import Space
 from taskpy.taken import Taken
+from taskpy.traffic_redis import Fetched
 from taskpy.unpacked import lines_of, progress_of
 
 KEYS = Keys("fuzz")

@@ -72,6 +72,22 @@ class ProtocolMachine(Caller):
         self.take(n, 0, 1)
         self.submit_keyed("low", 0.0, [], 1, key, "replace")
 
+    @rule(n=any_of)
+    def one_stands_still(self, n: int) -> None:
+        self.call("pause_task", id=self._attempt(n)[0], name=f"n{self._next()}", by="ann", tree=False)
+        self.park(n, 0)
+
+    @rule(n=any_of, key=st.sampled_from("kl"), parks=st.booleans(), ends=st.booleans())
+    def one_that_is_to_pause_is_replaced(self, n: int, key: str, parks: bool, ends: bool) -> None:
+        self.submit_keyed("low", 0.0, [], 1, key, "replace")
+        self.take(n, 0, 1)
+        self.call("pause_task", id=self._attempt(0)[0], name=f"n{self._next()}", by="ann", tree=False)
+        if parks:
+            self.park(0, 0)
+        self.submit_keyed("low", 0.0, [], 1, key, "replace")
+        if ends:
+            self.settle(0, State.STOPPED, told=False)
+
     @rule(queue=queues, delay=delays, fresh=st.integers(0, 2), known=any_of, restarts=st.integers(0, 2))
     def submit_many(self, queue: str, delay: float, fresh: int, known: int, restarts: int) -> None:
         ids = [f"t{len(self.ids) + number}" for number in range(fresh)]

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from taskpy import codec, errors, flow, ops
-from taskpy.mailbox_redis import BROUGHT_LIMIT, POURED_BYTES, POURED_LIMIT, RedisMailbox
+from taskpy.mailbox_redis import BROUGHT_LIMIT, RedisMailbox
 from taskpy.spec import Wish
+from taskpy.traffic_redis import POURED_BYTES, POURED_LIMIT
 
 
 @pytest.fixture
@@ -85,9 +86,9 @@ def test_only_so_many_are_kept(task, attempt):
         task.send(number)
         attempt.mailbox.hear(number + 1, None, body(number))
 
-    assert len(attempt.mailbox._brought) == BROUGHT_LIMIT
+    assert len(attempt.mailbox.brought) == BROUGHT_LIMIT
     assert attempt.take_all() == list(range(BROUGHT_LIMIT + 50))
-    assert not attempt.mailbox._brought
+    assert not attempt.mailbox.brought
 
 
 def test_what_comes_after_the_stop_is_not_delivered_though_it_was_brought(task, attempt):

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from taskpy import codec, errors, flow, ops, spec
-from taskpy.mailbox_redis import STEP, WINDOW, RedisMailbox
+from taskpy.mailbox_redis import RedisMailbox
 from taskpy.spec import StopReason, Wish
+from taskpy.traffic_redis import STEP, WINDOW
 
 
 class Attempt:
@@ -314,7 +315,7 @@ def test_random_takes_from_named_inboxes_lose_and_repeat_nothing(rig, task, atte
     for inbox in ("a", "b"):
         mine = [number for number in found if sent[number] == inbox]
         assert mine == sorted(mine)
-    assert len(attempt.mailbox._open) <= WINDOW + STEP
+    assert len(attempt.mailbox._traffic._open) <= WINDOW + STEP
 
 
 def test_a_message_that_cannot_be_read_is_for_whoever_takes_all(rig, task, attempt):
@@ -499,7 +500,7 @@ def test_who_takes_out_of_order_without_checkpoints_keeps_a_bounded_inbox(rig, t
         send_to(task, a=[number])
         attempt.hear(number + 1)
         assert attempt.take("a") == number
-        assert len(attempt.mailbox._open) <= WINDOW + STEP
+        assert len(attempt.mailbox._traffic._open) <= WINDOW + STEP
     assert attempt.take("b") == 0
     for number in range(1000, 1000 + WINDOW + STEP):
         send_to(task, a=[number])

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from taskpy import call, codec, errors, eventloop, flow, inside_aio, on, ops
@@ -298,13 +299,7 @@ class Executor:
             handover=bool(options.handover),
             releasable=True,
             form=registered.form,
-            spawner=RemoteSpawner(
-                started.id,
-                started.token,
-                options.children or "wait",
-                mailbox,
-                self._made_for_loop if is_async else self._made_for_thread,
-            ),
+            spawner=partial(self._spawner, started, options, mailbox, is_async),
         )
         inside: Inside | inside_aio.Task
         interrupt: ThreadInterrupt | CoroutineInterrupt
@@ -318,6 +313,10 @@ class Executor:
             started.id, started.token, started.queue, task.name, options, started.retries, mailbox, interrupt
         )
         return _Ready(self, started.id, registered.function, inside, attempt)
+
+    def _spawner(self, started: Started, options: Options, mailbox: RedisMailbox, is_async: bool) -> RemoteSpawner:
+        make = self._made_for_loop if is_async else self._made_for_thread
+        return RemoteSpawner(started.id, started.token, options.children or "wait", mailbox, make)
 
     def _adopt(self, started: Started, given: Options, options: Options) -> None:
         # Only these two are needed by others than the worker that runs the task.
