@@ -90,6 +90,7 @@ GOALS = (
     Goal("submit to result, p99", "≤ 4 x raw ping-pong", _at_most(4, "pingpong", "roundtrip", "p99_ms")),
     Goal("send to recv, one way, p50", "≤ 1.5 x raw pub/sub", _at_most(1.5, "pubsub", "send", "p50_ms")),
     Goal("stop until seen, p50", "≤ 2 x raw pub/sub", _at_most(2, "pubsub", "stop", "p50_ms")),
+    Goal("stop until seen, p50", "≤ 2 x raw pub/sub that rests as long", _at_most(2, "rested", "stop", "p50_ms")),
     Goal("stop until seen, p99", "≤ 5 ms", _below(5, "stop", "p99_ms", " ms")),
     Goal("stream out, messages/s", "≥ 0.3 x raw RPUSH/LRANGE", _at_least(0.3, "pair", "stream")),
     Goal("idle: requests on the wire", "≤ 0.7/s", _below(0.7, "idle", "requests_per_second", "/s")),

@@ -1,6 +1,7 @@
 """The raw limits: what redis-py with hiredis can do, without any queue. Right before each sample they are the calibration."""
 
 import multiprocessing
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ Figures = dict[str, float]
 BATCH = 100
 #: Between two messages of the pub/sub measurement, so that each is alone.
 PAUSE_SECONDS = 0.001
+#: ... and so that both processes and the server have gone to sleep, as they have before a stop.
+REST_SECONDS = (0.05, 0.15)
 PAYLOAD = b"x" * 100
 
 #: Claims the next tasks, and writes down that they are held; one round trip.
@@ -86,13 +89,22 @@ def _listen(n: int) -> None:
 
 def pubsub(n: int) -> Figures:
     """PUBLISH in one process until it is read in another."""
+    return _one_way(n, lambda: PAUSE_SECONDS)
+
+
+def rested(n: int) -> Figures:
+    """The same, with pauses in which processes and cores fall asleep."""
+    return _one_way(n, lambda: random.uniform(*REST_SECONDS))
+
+
+def _one_way(n: int, pause: Callable[[], float]) -> Figures:
     client = _connect()
     other = _beside(_listen, n + 20)
     while not client.pubsub_numsub("channel")[0][1]:
         time.sleep(0.001)
     for _ in range(n + 20):
         client.publish("channel", time.perf_counter_ns())
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause())
     other.join()
     return latencies([float(value) for value in client.lrange("seconds", 0, -1)])
 
@@ -158,4 +170,4 @@ def pair(n: int) -> Figures:
     return {"per_second": n / seconds}
 
 
-VERBS = {verb.__name__: verb for verb in (push, pingpong, pubsub, batch, single, pair)}
+VERBS = {verb.__name__: verb for verb in (push, pingpong, pubsub, rested, batch, single, pair)}

@@ -6,7 +6,7 @@ from benchmarks.systems import System
 
 #: How often each verb of `drivers/raw.py` does it: alone, and as a calibration.
 WHOLE = {"push": 10_000, "pingpong": 2_000, "pubsub": 1_000, "batch": 50_000, "single": 5_000, "pair": 50_000}
-PART = {"push": 2_000, "pingpong": 400, "pubsub": 200, "batch": 20_000, "single": 1_500, "pair": 20_000}
+PART = {"push": 2_000, "pingpong": 400, "pubsub": 200, "rested": 40, "batch": 20_000, "single": 1_500, "pair": 20_000}
 
 
 def _run(bench: Bench, system: System, pushes: int) -> Figures:

@@ -11,6 +11,7 @@ from benchmarks.systems import System
 
 START_SECONDS = 30.0
 PUBSUB = {"pubsub": PART["pubsub"]}
+RESTED = {**PUBSUB, "rested": PART["rested"]}
 
 
 def _stop(bench: Bench, system: System, n: int) -> Figures:
@@ -56,7 +57,7 @@ def _first(bench: Bench) -> float:
 
 SCENARIOS = (
     Scenario("send", "send to recv in a running task, one way", _send, 1_000, 300, "ours", PUBSUB),
-    Scenario("stop", "stop until the task sees it", _stop, 40, 10, wants="stop", calibration=PUBSUB),
+    Scenario("stop", "stop until the task sees it", _stop, 40, 10, wants="stop", calibration=RESTED),
     Scenario("stream", "messages from a task to a reader", _stream, 20_000, 5_000, "ours", {"pair": PART["pair"]}),
     Scenario("start", "start to the first task", _start, 3, 1, wants="ours"),
 )
