@@ -111,7 +111,11 @@ def test_every_goal_has_a_scenario_that_measures_it():
         "per_second": 1.0, "p50_ms": 1.0, "p99_ms": 1.0, "growth": 1.0, "seconds": 1.0,
         "requests_per_second": 1.0, "connections_per_child": 1.0, "cpu_percent": 1.0, "pss_mib": 1.0,
     }  # fmt: skip
-    raw = {f"{verb}_{figure}": 1.0 for verb in ("push", "batch", "pingpong", "pubsub", "pair") for figure in figures}
+    raw = {
+        f"{verb}_{figure}": 1.0
+        for verb in ("push", "batch", "pingpong", "pubsub", "rested", "pair")
+        for figure in figures
+    }
     samples = [
         Sample(
             name,
