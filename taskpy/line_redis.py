@@ -57,7 +57,6 @@ class RedisLine:
         self._uncertain = False  # whether a submit got no answer, so that Redis may know the task
         self._warned = False
         self.joined = False  # whether its key was another task's, so that this is the line to that one
-        self._counter = RedisCounter(keys, id, senders, self._not_found)
 
     @property
     def keys(self) -> Keys:
@@ -164,7 +163,6 @@ class RedisLine:
 
     def _become(self, id: str) -> None:
         self.id = id
-        self._counter = RedisCounter(self._keys, id, self._senders, self._not_found)
 
     def submission(self) -> ops.Op[str]:
         """The op that submits the task."""
@@ -386,6 +384,10 @@ class RedisLine:
         if self._queue is None:
             raise self._not_found()
         return self._queue
+
+    @property
+    def _counter(self) -> RedisCounter:
+        return RedisCounter(self._keys, self.id, self._senders, self._not_found)
 
     def _not_found(self) -> errors.TaskNotFound:
         return not_found(self._keys, self.id, self._server())
