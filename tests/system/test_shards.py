@@ -160,7 +160,8 @@ def test_the_command_line_and_workers_go_by_what_the_namespace_says(site):
     env = {"TASKPY_REDIS_URL": site.url}
     some = Worker(site.folder, site.ledger, url=None, namespace=NAMESPACE, lease=None, env=env, shards="0,3,5-7")
     try:
-        assert some.ready().lines("it serves 5 of 12 shards: shards=0,3,5,6,7")
+        some.ready()
+        until(lambda: some.lines("it serves 5 of 12 shards: shards=0,3,5,6,7"), "the worker to say what it serves")
         some.signal(signal.SIGTERM)
         assert some.ended() == 0
     finally:
