@@ -157,6 +157,11 @@ def parent(keys: Keys, *, id: str) -> Op[tuple[str | None] | None]:
     return plain("parent", ["HMGET", keys.task(id), "st", "parent"], decode)
 
 
+def _number_or_word(answer: Any) -> int | str:
+    """The number that something was given, or the word that says why it has none."""
+    return answer if isinstance(answer, int) else text(answer)
+
+
 def send(
     keys: Keys, *, id: str, sender: str, number: int, body: bytes, limit: int = specs.INBOX_LIMIT
 ) -> Op[int | str]:
@@ -164,11 +169,9 @@ def send(
 
     Answers its number among all messages to the task, or 'full', 'unknown' or the final state of an ended task.
     """
-
-    def decode(answer: Any) -> int | str:
-        return answer if isinstance(answer, int) else text(answer)
-
-    return scripted("send", [keys.task(id), keys.inbox(id)], [id, keys.worker(""), sender, number, body, limit], decode)
+    return scripted(
+        "send", [keys.task(id), keys.inbox(id)], [id, keys.worker(""), sender, number, body, limit], _number_or_word
+    )
 
 
 def receipt(keys: Keys, *, id: str) -> Op[Receipt | None]:
@@ -191,11 +194,7 @@ def ask(
 
     Answers its number among all questions to the task, or 'full', 'unknown' or the final state of an ended task.
     """
-
-    def decode(answer: Any) -> int | str:
-        return answer if isinstance(answer, int) else text(answer)
-
-    return scripted("ask", [keys.task(id)], [id, keys.worker(""), sender, number, question, limit], decode)
+    return scripted("ask", [keys.task(id)], [id, keys.worker(""), sender, number, question, limit], _number_or_word)
 
 
 def response(keys: Keys, *, id: str, number: int) -> Op[Response | None]:
