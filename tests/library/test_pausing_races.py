@@ -17,7 +17,7 @@ from taskpy import errors
 from taskpy.spec import Flag
 
 #: How often each race is run, how many at once, and within how many seconds its calls come.
-TIMES, AT_ONCE, WITHIN = 500, 25, 0.01
+TIMES, AT_ONCE, WITHIN = 1000, 25, 0.01
 
 pytestmark = pytest.mark.parametrize("place", ["thread", "real"], indirect=True)
 
