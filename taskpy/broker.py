@@ -55,9 +55,15 @@ class Broker:
         """
         return self._until_answered(lambda: op.decode(self._send(op)))
 
-    def run_many(self, ops: Sequence[Op[T]]) -> list[T]:
-        """Send the operations in one pipeline, again as a whole where needed; the answers in order."""
-        replies = self._until_answered(lambda: self._send_many(ops))
+    def run_many(
+        self, ops: Sequence[Op[T]], *, meanwhile: Callable[[], None] | None = None, insist: bool = True
+    ) -> list[T]:
+        """Send the operations in one pipeline, again as a whole where needed; the answers in order.
+
+        `meanwhile` is called while Redis works on them, at each try: what there is to do beside it. Without `insist`
+        there is one try.
+        """
+        replies = self._until_answered(lambda: self._send_many(ops, meanwhile), insist=insist)
         return [op.decode(reply) for op, reply in zip(ops, replies, strict=True)]
 
     def drive(self, steps: flow.Flow[T]) -> T:
@@ -122,25 +128,25 @@ class Broker:
         self.subscriber.close()
         self._connections.close()
 
-    def _until_answered(self, send: Callable[[], T]) -> T:
+    def _until_answered(self, send: Callable[[], T], *, insist: bool = True) -> T:
         if self._first is not None:
             self._ask_first()
-        return self._insisting(send)
+        return self._insisting(send, self._timeout if insist else 0.0)
 
     def _ask_first(self) -> None:
         with self._asking_first:
             if (first := self._first) is not None:
-                self._insisting(lambda: first.decode(self._send(first)))
+                self._insisting(lambda: first.decode(self._send(first)), self._timeout)
                 self._first = None
 
-    def _insisting(self, send: Callable[[], T]) -> T:
+    def _insisting(self, send: Callable[[], T], timeout: float | None) -> T:
         patience: Patience | None = None
         began = asked = time.monotonic()
         while True:
             try:
                 answer = send()
             except outage.FAILURES as error:
-                patience = patience or Patience(self.outage, self._timeout, began)
+                patience = patience or Patience(self.outage, timeout, began)
                 pause = patience.pause_after(error)
                 if self._closed:
                     raise errors.Unreachable("this client was closed") from error
@@ -167,10 +173,10 @@ class Broker:
             call(("SCRIPT LOAD", op.script.source))
             return call(op.wire)
 
-    def _send_many(self, ops: Sequence[Op[Any]]) -> list[Any]:
+    def _send_many(self, ops: Sequence[Op[Any]], meanwhile: Callable[[], None] | None) -> list[Any]:
         with self._connections.slots:
             commands = [op.wire for op in ops]
-            replies = self._connections.call_many(commands)
+            replies = self._connections.call_many(commands, meanwhile=meanwhile)
             if self._connections.address.is_cluster:
                 return [self._sent(op) for op in ops] if unknown_scripts(ops, replies) else checked(replies)
             if missing := unknown_scripts(ops, replies):

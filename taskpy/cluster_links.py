@@ -38,8 +38,11 @@ class ClusterLinks:
             self._doubted.add(node.name)
             raise
 
-    def call_many(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands, those for one node in one go; their replies in order, error replies among them as exceptions."""
+    def call_many(self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], None] | None = None) -> list[Any]:
+        """Send commands, those for one node in one go; their replies in order, error replies among them as exceptions.
+
+        `meanwhile` is called when the first node has been asked, before its replies are read.
+        """
         by_node: dict[str | None, tuple[Any, list[int]]] = {}  # by name: nodes of redis-py 5.0 have no hash
         for place, command in enumerate(commands):
             node = self._node_of(command)
@@ -49,13 +52,18 @@ class ClusterLinks:
         replies: dict[int, Any] = {}
         for node, places in by_node.values():
             some = [commands[place] for place in places]
-            told = [self._reply(command) for command in some] if node is None else self._at_once(node, some)
+            if node is None:
+                told = [self._reply(command) for command in some]
+            else:
+                told, meanwhile = self._at_once(node, some, meanwhile), None
             replies.update(zip(places, told, strict=True))
+        if meanwhile is not None:  # no node was asked in one go
+            meanwhile()
         return [replies[place] for place in range(len(commands))]
 
-    def _at_once(self, node: Any, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    def _at_once(self, node: Any, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], None] | None) -> list[Any]:
         try:
-            replies = self._links_to(node).call_many(commands)
+            replies = self._links_to(node).call_many(commands, meanwhile=meanwhile)
         except (redis.ConnectionError, redis.TimeoutError, OSError):
             self._doubted.add(node.name)
             raise

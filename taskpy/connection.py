@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from taskpy import errors
@@ -45,10 +45,15 @@ class Connections:
         """Send one command; its reply. An error reply is raised."""
         return self._links.call(command) if self._links else self.commands.execute_command(*command)
 
-    def call_many(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands in one go; their replies in order, error replies among them as exceptions."""
+    def call_many(self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], None] | None = None) -> list[Any]:
+        """Send commands in one go; their replies in order, error replies among them as exceptions.
+
+        `meanwhile` is called while they are under way, or just before.
+        """
         if self._links:
-            return self._links.call_many(commands)
+            return self._links.call_many(commands, meanwhile=meanwhile)
+        if meanwhile is not None:
+            meanwhile()
         pipeline = self.commands.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)

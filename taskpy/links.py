@@ -8,7 +8,7 @@ out of the pool, and is looked at only when it has rested. What a connection is,
 import contextlib
 import inspect
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import redis
@@ -35,10 +35,15 @@ class Links:
             connection.send_packed_command(connection.pack_command(*command), check_health=False)
             return connection.read_response()
 
-    def call_many(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands in one go; their replies in order, error replies among them as exceptions."""
+    def call_many(self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], None] | None = None) -> list[Any]:
+        """Send commands in one go; their replies in order, error replies among them as exceptions.
+
+        `meanwhile` is called when they have been sent, before their replies are read.
+        """
         with self._borrowed() as connection:
             connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            if meanwhile is not None:
+                meanwhile()
             return [_reply(connection) for _ in commands]
 
     def close(self) -> None:

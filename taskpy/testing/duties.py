@@ -1,6 +1,7 @@
 """A worker without threads of its own: its duties, which a drain turns one by one. The code is the real worker's."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.claimer import Claimer
@@ -31,6 +32,11 @@ class RememberingSettler(Settler):
         """Take the outcome of an attempt: what Redis is told of, and when, is up to the drain."""
         self.settle(attempt, outcome)
 
+    @contextlib.contextmanager
+    def carrying(self) -> Iterator[None]:
+        """Take nothing along, for the same reason."""
+        yield
+
     def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Take the outcome of an attempt."""
         self.errors.pop(attempt.id, None)  # of an earlier attempt
@@ -48,7 +54,7 @@ class Duties:
         self.settler = RememberingSettler(space, wid)
         self.executor = Executor(config, space, wid, self.settler)
         self._reporter = Reporter(space, executor=self.executor, settler=self.settler)
-        self._claimer = Claimer(config, space, wid, self.executor, ahead=False)
+        self._claimer = Claimer(config, space, wid, self.executor, self.settler, ahead=False)
         self._promoter = Promoter(space, lease, Recoverer(space, lease))
         self._listener = Listener(space, wid, self.executor)
         self._listener.start()

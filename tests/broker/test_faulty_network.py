@@ -264,3 +264,37 @@ def test_a_bell_that_the_network_swallows_is_all_that_is_lost(sync_rig, proxy, m
     assert proxy.faults == 1
     assert sync_rig.queued() == ["a"]
     assert words(caplog) == OUTAGE
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "delay"])
+@pytest.mark.parametrize("sync_rig", ["sync-real"], indirect=True)
+def test_who_does_not_insist_hears_of_the_first_failure(sync_rig, proxy, mode):
+    broker = Broker(Connections(Address(proxy.url, "test"), timeout=SHORTEST_SECONDS), timeout=None)
+    asked = [sync_rig.op("locate", id="x")]
+    broker.run_many(asked)  # the script is known
+    proxy.order(mode, asked[0].command[0], 1)
+    done = []
+
+    with pytest.raises(errors.Unreachable):
+        broker.run_many(asked, meanwhile=lambda: done.append(mode), insist=False)
+
+    assert broker.run_many(asked, insist=False) == [None]
+    assert len(done) <= 1
+    broker.close()
+
+
+@pytest.mark.parametrize("sync_rig", ["sync-real"], indirect=True)
+def test_redis_works_while_something_else_is_done(sync_rig, proxy):
+    broker = Broker(Connections(Address(proxy.url, "test")), timeout=DEADLINE_SECONDS)
+    broker.run_many([sync_rig.op("submit", id="b")])  # the script is known
+    there = []
+
+    def look():
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not there and time.monotonic() < deadline:
+            there.extend(filter(None, [sync_rig.status(id="a")]))
+
+    broker.run_many([sync_rig.op("submit", id="a")], meanwhile=look)
+
+    assert there[0].state == "queued"
+    broker.close()

@@ -19,6 +19,8 @@ from tests.system.waiting import until
 
 LEASE = 1.5
 MESSAGES = [1, 2, 3]
+#: So many quick tasks that a worker claims them in batches; the ends of no more are remembered.
+MANY = 900
 
 
 class Doomed:
@@ -99,6 +101,23 @@ def test_a_child_dies_with_what_it_has_claimed_and_started_in_one_round_trip(fle
     assert task.get(20) == MESSAGES
     assert counts(fleet, task) == (1, 1, 1)  # it had started for Redis
     assert_ended_once(fleet, task)
+
+
+@pytest.mark.parametrize("verb", ["settle", "start", "claim"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_child_dies_in_the_middle_of_many_quick_tasks(fleet, verb, moment):
+    doomed = Doomed(fleet.folder, f"{verb}.{moment}:9")
+    tasks = fleet.client.submit_many("crashing.is_quick", [((number,), {}) for number in range(MANY)])
+
+    fleet.worker(module="crashing", lease=60, concurrency=2, env=doomed.env, ready=False)
+
+    doomed.wait()
+    assert [task.get(30) for task in tasks] == list(range(MANY))
+    attempts = [int(fleet.server.client.hget(f"{{{fleet.namespace}}}:t:{task.id}", "att")) for task in tasks]
+    assert set(attempts) <= {1, 2}, "what it held was lost once"
+    ended = fleet.server.client.lrange(f"{{{fleet.namespace}}}:recent:default", 0, -1)
+    assert sorted(ended) == sorted(task.id.encode() for task in tasks), "each has one end"
+    assert not fleet.server.client.llen(f"{{{fleet.namespace}}}:q:default")
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,20 @@ def test_many_go_to_each_node_in_one_write_and_the_replies_come_in_order(cluster
     assert (cluster.a.writes, cluster.b.writes) == ([3], [2])
 
 
+@pytest.mark.parametrize("doubted", [False, True])
+def test_what_there_is_to_do_meanwhile_is_done_once(cluster, links, doubted):
+    if doubted:
+        for node in (cluster.a, cluster.b):
+            node.answers = [redis.ConnectionError()]
+            with pytest.raises(redis.ConnectionError):
+                links.call(("GET", A if node is cluster.a else B))
+    done = []
+
+    links.call_many([("GET", A), ("GET", B), ("DEL", A)], meanwhile=lambda: done.append("it"))
+
+    assert done == ["it"]
+
+
 def test_an_error_among_many_stands_in_its_place(cluster, links):
     cluster.a.answers = ["one", redis.ResponseError("WRONGTYPE"), "three"]
 

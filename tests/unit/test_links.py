@@ -86,6 +86,18 @@ def test_many_commands_go_at_once_and_an_error_reply_is_an_answer(made, connecti
     assert connection.disconnects == 0
 
 
+def test_what_there_is_to_do_meanwhile_is_done_between_the_commands_and_their_replies(made, connection):
+    connection.replies = [b"a", b"b"]
+    seen = []
+
+    replies = made.call_many(
+        [("A",), ("B",)], meanwhile=lambda: seen.append((len(connection.sent), len(connection.replies)))
+    )
+
+    assert seen == [(2, 2)]
+    assert replies == [b"a", b"b"]
+
+
 def test_an_error_reply_is_raised_and_the_connection_goes_on(made, connection):
     connection.replies = [redis.ResponseError("WRONGTYPE"), b"fine"]
 

@@ -1,5 +1,6 @@
 """A worker over fakeredis that does nothing by itself: a test turns its duties one tick at a time."""
 
+import contextlib
 import re
 import threading
 
@@ -40,6 +41,7 @@ class Rig:
         self.run(ops.join(self.keys, wid=wid, lease=LEASE))
         worker = Worker(WorkerConfig(**options), space, wid=wid, lease=LEASE)
         worker.settler.settle_here = worker.settler.settle  # the test turns the settler
+        worker.settler.carrying = contextlib.nullcontext
         self.workers.append(worker)
         worker.claimer.tick(0.01)  # the first claim waits for a bell; from now on it knows that nothing is there
         return worker
@@ -106,3 +108,15 @@ def settle(worker, count=1):
         told = worker.settler.tick(PATIENCE_SECONDS)
         assert told, f"{settled} of {count} tasks have ended"
         settled += told
+
+
+def trips_of(worker, monkeypatch):
+    """The verbs of each call of several operations that this worker makes from now on."""
+    trips, run_many = [], worker.space.broker.run_many
+
+    def noted(asked, **how):
+        trips.append([op.verb for op in asked])
+        return run_many(asked, **how)
+
+    monkeypatch.setattr(worker.space.broker, "run_many", noted)
+    return trips

@@ -11,7 +11,7 @@ from taskpy_worker.pace import STALE_SECONDS, Pace
 
 from taskpy import errors, ops
 from tests.worker import functions
-from tests.worker.conftest import settle
+from tests.worker.conftest import settle, trips_of
 from tests.worker.waiting import until
 
 #: A block time that no test waits for.
@@ -30,6 +30,15 @@ def in_a_thread(step):
     return joined
 
 
+def claims_of(worker, monkeypatch):
+    """How many ids each claim of this worker brings, from now on."""
+    brought, take_over = [], worker.claimer._take_over
+    monkeypatch.setattr(
+        worker.claimer, "_take_over", lambda ids, count: brought.append(len(ids)) or take_over(ids, count)
+    )
+    return brought
+
+
 def test_it_claims_no_more_than_there_are_free_slots(rig):
     worker = rig.worker(concurrency=3)
     for _ in range(5):
@@ -46,7 +55,7 @@ def test_it_claims_no_more_than_there_are_free_slots(rig):
 def test_one_that_is_turned_by_hand_has_started_what_it_claimed(rig, monkeypatch):
     monkeypatch.setattr(pace, "AHEAD_SECONDS", 1000.0)
     worker = rig.worker(concurrency=3)
-    claimer = Claimer(WorkerConfig(concurrency=3), worker.space, "w1", worker.executor, ahead=False)
+    claimer = Claimer(WorkerConfig(concurrency=3), worker.space, "w1", worker.executor, worker.settler, ahead=False)
     claimer.number = worker.claimer.number
     for _ in range(2):  # the second time it knows how quick the first ones were
         for _ in range(3):
@@ -102,14 +111,17 @@ def test_a_freed_slot_wakes_it(rig):
     assert second.state == "succeeded"
 
 
-def test_it_takes_at_most_one_batch_so_that_others_get_some(rig):
+def test_it_takes_at_most_one_batch_at_once_so_that_others_get_some(rig, monkeypatch):
     worker = rig.worker(concurrency=100)
     for _ in range(40):
         rig.submit("waits")
 
+    claims = claims_of(worker, monkeypatch)
+
     worker.claimer.tick(LONG)
 
-    assert len(rig.held()) == 16
+    assert claims == [16, 16, 8]
+    assert len(rig.held()) == 40
 
 
 def test_after_a_full_batch_it_does_not_wait_for_a_bell(rig):
@@ -298,7 +310,7 @@ def test_a_claim_whose_start_is_refused_is_given_back(rig, monkeypatch):
 
     with monkeypatch.context() as refusing:
         refusing.setattr(broker, "run", refuse_start)
-        refusing.setattr(broker, "run_many", lambda asked: [refuse_start(op) for op in asked])
+        refusing.setattr(broker, "run_many", lambda asked, **_: [refuse_start(op) for op in asked])
         with pytest.raises(errors.Refused):
             worker.claimer.tick(LONG)
     worker.settler.tick(LONG)
@@ -312,13 +324,7 @@ def test_a_claim_whose_start_is_refused_is_given_back(rig, monkeypatch):
 def test_the_bell_names_the_task_and_one_round_trip_claims_and_starts_it(rig, monkeypatch):
     worker = rig.worker()
     rig.submit("waits")
-    trips = []
-    run_many = worker.claimer._space.broker.run_many
-    monkeypatch.setattr(
-        worker.claimer._space.broker,
-        "run_many",
-        lambda asked: trips.append([op.verb for op in asked]) or run_many(asked),
-    )
+    trips = trips_of(worker, monkeypatch)
 
     worker.claimer.tick(LONG)
 
@@ -353,31 +359,51 @@ def test_a_hint_that_another_worker_has_claimed_is_left_to_it(rig):
     assert rig.look(task).worker == "w1"
 
 
-def test_where_tasks_come_and_go_quickly_it_claims_ahead_and_in_one_round_trip(rig, monkeypatch):
+def test_where_tasks_come_and_go_quickly_one_round_trip_ends_starts_and_claims(rig, monkeypatch):
     worker = rig.worker(concurrency=2)
-    monkeypatch.setattr(Pace, "ahead", 10)
-    for number in range(40):
-        rig.submit("returns", number)
-    trips = []
-    run_many = worker.claimer._space.broker.run_many
+    del worker.settler.carrying
+    monkeypatch.setattr(Pace, "ahead", 30)
+    tasks = [rig.submit("returns", number) for number in range(400)]
+    trips = trips_of(worker, monkeypatch)
+    most, take_over = [], worker.claimer._take_over
 
-    def note(asked):
-        trips.append([op.verb for op in asked])
-        return run_many(asked)
+    def look(ids, count):
+        take_over(ids, count)
+        coming = sum(len(ids) for ids, _, _ in worker.claimer._answered)
+        most.append(worker.executor.slots.load + len(worker.claimer._unstarted) + coming)
 
-    monkeypatch.setattr(worker.claimer._space.broker, "run_many", note)
-    most = 0
-    for _ in range(60):
-        if len(functions.BEGUN) == 40:
-            break
+    monkeypatch.setattr(worker.claimer, "_take_over", look)
+    while len(functions.BEGUN) < 400 or worker.settler.pending:
         worker.claimer.tick(0.01)
-        most = max(most, worker.executor.slots.load + len(worker.claimer._unstarted))
         worker.settler.tick(0.01)
 
-    assert len(functions.BEGUN) == 40
-    assert most <= 2 + 10
-    assert any(len(verbs) > 1 for verbs in trips)
-    assert len({id for id, _ in functions.BEGUN}) == 40
+    assert max(most) <= 2 + 30
+    assert ["settle", "claim", "start"] in trips
+    assert len({id for id, _ in functions.BEGUN}) == 400
+    assert [task.result for task in tasks] == list(range(400))
+    assert worker.executor.held() == rig.held() == {}
+
+
+def test_what_was_started_before_a_call_fails_runs(rig, monkeypatch):
+    worker = rig.worker(concurrency=100)
+    tasks = [rig.submit("returns", number) for number in range(20)]
+    run_many = worker.space.broker.run_many
+
+    def fail_later(asked, **how):
+        if worker.claimer._answered:
+            raise errors.Unreachable("from now on")
+        return run_many(asked, **how)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(worker.space.broker, "run_many", fail_later)
+        with pytest.raises(errors.Unreachable):
+            worker.claimer.tick(LONG)
+    until(lambda: worker.settler.pending == 16, "one task to end, and the others of its claim to go back")
+    settle(worker, 16)
+
+    assert [id for id, _ in functions.BEGUN] == [tasks[0].id]
+    assert [task.state for task in tasks] == ["succeeded"] + ["queued"] * 19
+    assert worker.executor.held() == rig.held() == {}
 
 
 def test_what_waits_behind_a_long_task_goes_back_to_its_queue(rig, monkeypatch):

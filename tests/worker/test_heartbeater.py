@@ -271,8 +271,8 @@ def test_a_claim_whose_answer_was_lost_for_good_is_looked_for_at_the_next_turns(
     forgotten = rig.submit("returns")
     run_many = worker.space.broker.run_many
 
-    def lose_the_answer(asked):
-        run_many(asked)
+    def lose_the_answer(asked, **how):
+        run_many(asked, **how)
         raise errors.Unreachable("nobody will ever hear it")
 
     with monkeypatch.context() as patch:

@@ -22,7 +22,7 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("ended", "seconds", "ahead"), [(0, 1, 0), (10, 1, 0), (1000, 1, 20), (5, 0.001, 100), (900, 0.01, MOST)]
+    ("ended", "seconds", "ahead"), [(0, 1, 0), (10, 1, 0), (1000, 1, 20), (50, 0.0101, 99), (900, 0.011, MOST)]
 )
 def test_it_claims_ahead_what_ends_in_twenty_milliseconds(clock, ended, seconds, ahead):
     slots = Slots()
@@ -33,6 +33,18 @@ def test_it_claims_ahead_what_ends_in_twenty_milliseconds(clock, ended, seconds,
     paced.measure()
 
     assert paced.ahead == pytest.approx(ahead, abs=1)
+
+
+def test_what_ends_in_a_shorter_time_is_chance(clock):
+    slots = Slots()
+    paced = Pace(slots)
+    slots.left, clock.now = 100, clock.now + 0.05
+    paced.measure()
+
+    clock.now += 0.001  # in which none has ended
+    paced.measure()
+
+    assert paced.ahead == pytest.approx(40, abs=1)
 
 
 def test_it_never_claims_ahead_where_it_was_told_so(clock):
@@ -47,9 +59,9 @@ def test_it_never_claims_ahead_where_it_was_told_so(clock):
 def test_after_a_rest_it_begins_with_nothing(clock):
     slots = Slots()
     paced = Pace(slots)
-    slots.left, clock.now = 1000, clock.now + 0.1
+    slots.left, clock.now = 2000, clock.now + 0.1
     paced.measure()
-    assert paced.ahead > MOST - 2
+    assert paced.ahead == MOST
 
     clock.now += REST_SECONDS
 

@@ -27,11 +27,11 @@ class Said:
             monkeypatch.setattr(broker, name, self._noting(getattr(broker, name)))
 
     def _noting(self, send):
-        def noted(op):
+        def noted(op, **how):
             verbs = [op.verb] if isinstance(op, Op) else [each.verb for each in op]
             self.before(verbs)
             self.trips.append(verbs)
-            return send(op)
+            return send(op, **how)
 
         return noted
 
@@ -167,7 +167,7 @@ def test_an_end_waits_for_a_report_that_is_under_way(rig, worker, said, held, la
     functions.GATE.set()
     settling = threading.Thread(target=settle, args=(worker,))
     settling.start()
-    until(lambda: worker.settler.pending and worker.settler._decided.empty(), "the end to be under way")
+    until(lambda: worker.settler.pending and not worker.settler._decided, "the end to be under way")
     settling.join(0.05)  # it does not come to its end, however long one waits
     assert settling.is_alive()
     assert said.of_interest == []
@@ -235,7 +235,7 @@ def test_a_full_server_is_told_of_once(rig, worker, monkeypatch, caplog):
     begin(worker, rig, rig.submit("reports"))
     [attempt] = worker.executor.running()
     answers = iter([["full"], ["full"], ["kept"], ["full"]])
-    monkeypatch.setattr(worker.space.broker, "run_many", lambda ops: next(answers))
+    monkeypatch.setattr(worker.space.broker, "run_many", lambda ops, **_: next(answers))
     warned = []
     with caplog.at_level(logging.WARNING, "taskpy.worker"):
         for number in range(4):

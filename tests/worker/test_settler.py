@@ -1,17 +1,21 @@
 """The settler: what an outcome means, and that no end of a task is lost between here and Redis."""
 
+import threading
+import time
+
 import pytest
+import redis
 from taskpy_worker.attempt import Attempt
 from taskpy_worker.settler import GiveBack, decide
 
 import taskpy
-from taskpy import errors, failure
+from taskpy import errors, failure, ops
 from taskpy.ops import Ending
 from taskpy.retry import Backoff
 from taskpy.spec import Options, Outcome, State, Verdict, Wish
 from taskpy.taken import Taken
 from tests.worker import functions
-from tests.worker.conftest import settle
+from tests.worker.conftest import settle, trips_of
 from tests.worker.waiting import until
 
 LONG = 30.0
@@ -208,8 +212,10 @@ def test_an_end_that_redis_did_not_take_is_told_again(rig, monkeypatch):
     ended, back = rig.submit("returns", "kept"), rig.submit("retries_itself", 60)
     run_many = worker.settler._space.broker.run_many
 
-    def refuse(ops):
-        raise errors.Refused
+    def refuse(asked):
+        if any(op.verb == "giveback" for op in asked):
+            raise errors.Refused
+        return run_many(asked)
 
     worker.claimer.tick(LONG)
     until(lambda: worker.settler.pending == 2, "two tasks to end")
@@ -256,19 +262,154 @@ def test_a_task_tells_of_its_own_end_where_nothing_else_waits(rig):
 def test_an_end_that_is_refused_there_is_told_by_the_settler(rig, monkeypatch):
     worker = rig.worker()
     del worker.settler.settle_here
-    run = worker.settler._space.broker.run
+    run_many = worker.settler._space.broker.run_many
 
-    def refuse(op):
-        if op.verb == "settle":
+    def refuse(asked, **how):
+        if any(op.verb == "settle" for op in asked):
             raise errors.Refused
-        return run(op)
+        return run_many(asked, **how)
 
     task = rig.submit("returns", 1)
     with monkeypatch.context() as refusing:
-        refusing.setattr(worker.settler._space.broker, "run", refuse)
+        refusing.setattr(worker.settler._space.broker, "run_many", refuse)
         worker.claimer.tick(LONG)
-        until(lambda: worker.settler.pending and not worker.settler._decided.empty(), "the end to stand in line")
+        until(lambda: worker.settler.pending and worker.settler._decided, "the end to stand in line")
     settle(worker)
 
     assert task.result == 1
     assert worker.executor.held() == rig.held() == {}
+
+
+# -- what somebody takes along ------------------------------------------------------------------
+
+
+@pytest.fixture
+def carried(rig):
+    """A worker with two tasks that have ended and are not told of, whose settler is carried: the context, and the tasks."""
+    worker = rig.worker()
+    del worker.settler.carrying
+    tasks = [rig.submit("returns", number) for number in (1, 2)]
+    worker.claimer.tick(LONG)
+    until(lambda: worker.settler.pending == 2, "two tasks to end")
+    with worker.settler.carrying():
+        yield worker, tasks
+
+
+def nothing():
+    """There is nothing to do meanwhile."""
+
+
+def test_who_asks_redis_anyway_takes_along_what_is_decided(rig, carried, monkeypatch):
+    worker, tasks = carried
+    trips = trips_of(worker, monkeypatch)
+
+    assert worker.settler.tick(0) == 0  # it is for the other
+    answers = worker.settler.run_along([ops.held(rig.keys, wid="w1")], meanwhile=nothing)
+
+    assert [held.tokens for held in answers] == [{}]  # they were told first
+    assert trips == [["settle", "held"]]
+    assert [task.result for task in tasks] == [1, 2]
+    assert worker.executor.held() == {}
+    assert worker.settler.pending == 0
+
+
+def test_what_is_decided_meanwhile_goes_with_the_next(rig, carried):
+    worker, _ = carried
+    late = rig.submit("returns", 3)
+    worker.settler.run_along([], meanwhile=nothing)
+
+    def meanwhile():
+        worker.settler.give_back(Attempt(late.id, "w1.9", "default"), GiveBack("unbegun"))
+
+    worker.settler.run_along([ops.held(rig.keys, wid="w1")], meanwhile=meanwhile)
+    assert worker.settler.pending == 1
+    worker.settler.run_along([], meanwhile=nothing)
+
+    assert worker.settler.pending == 0
+
+
+def test_what_is_left_when_nobody_carries_any_more_wakes_the_settler(carried):
+    worker, tasks = carried
+    telling = threading.Thread(target=settle, args=(worker, 2))
+    telling.start()
+    worker.settler._carry_no_more()
+    telling.join(10)
+
+    assert not telling.is_alive()
+    assert [task.result for task in tasks] == [1, 2]
+
+
+@pytest.mark.parametrize("error", [errors.Unreachable, errors.Busy, errors.Refused])
+def test_where_the_call_fails_the_settler_tells_at_once_and_the_call_is_made_without(rig, carried, monkeypatch, error):
+    worker, tasks = carried
+    run_many = worker.space.broker.run_many
+
+    def fail(asked, **how):
+        if "insist" in how:
+            raise error("not with these")
+        return run_many(asked, **how)
+
+    monkeypatch.setattr(worker.space.broker, "run_many", fail)
+    [held] = worker.settler.run_along([ops.held(rig.keys, wid="w1")], meanwhile=nothing)
+
+    assert set(held.tokens) == {task.id for task in tasks}
+    assert worker.settler.tick(0) == 2
+    assert [task.result for task in tasks] == [1, 2]
+
+
+def test_whatever_happens_no_end_is_forgotten(rig, carried, monkeypatch):
+    worker, tasks = carried
+
+    def interrupt(asked, **how):
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(worker.space.broker, "run_many", interrupt)
+        with pytest.raises(MemoryError):
+            worker.settler.run_along([], meanwhile=nothing)
+
+    assert worker.settler.tick(0) == 2
+    assert [task.result for task in tasks] == [1, 2]
+
+
+def test_one_tries_only_once_to_tell_along(rig, carried, monkeypatch):
+    worker, _ = carried
+    tries = []
+
+    def away(*_, **__):
+        tries.append(time.monotonic())
+        raise redis.ConnectionError("away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(worker.space.broker._connections, "call_many", away)
+        outage.setattr(worker.space.broker, "_timeout", 0.0)  # of the call that is made without them
+        with pytest.raises(errors.Unreachable):
+            worker.settler.run_along([ops.held(rig.keys, wid="w1")], meanwhile=nothing)
+
+    assert len(tries) == 2
+
+
+def test_a_task_whose_end_somebody_takes_along_asks_redis_nothing_itself(rig, monkeypatch):
+    worker = rig.worker()
+    del worker.settler.settle_here, worker.settler.carrying
+    task = rig.submit("waits")
+    worker.claimer.tick(LONG)
+    with worker.settler.carrying():
+        functions.GATE.set()
+        until(lambda: worker.settler.pending, "the task to end")
+        assert task.state == "running"
+        worker.settler.run_along([], meanwhile=nothing)
+
+    assert task.result == "waited"
+
+
+def test_a_settler_that_is_closed_waits_for_nothing(rig):
+    worker = rig.worker()
+    waiting = threading.Thread(target=worker.settler.tick, args=(LONG,))
+    waiting.start()
+
+    worker.settler.close()
+    waiting.join(10)
+
+    assert not waiting.is_alive()
+    assert worker.settler.tick(LONG) == 0

@@ -1,8 +1,8 @@
 """Claims tasks: waits for a queue's bell, takes as many ids as slots are free, starts them, hands them to the executor.
 
-Where tasks come and go quickly it claims a few more than there are slots, and keeps two small heaps: tasks that wait here
-for a slot, and ids that are claimed and not started. When the first runs low, one round trip starts the ids and claims the
-next ones. See `pace` for how many.
+Where tasks come and go quickly it claims a few more than there are slots, see `pace` for how many, and works like a belt:
+each round trip tells how the tasks of a batch have ended, starts the next batch, and claims the one after it. While Redis
+works on that, the batch that the last round trip has started is made ready here, and run.
 """
 
 import logging
@@ -17,26 +17,38 @@ from taskpy_worker.config import WorkerConfig
 from taskpy_worker.executor import Executor
 from taskpy_worker.pace import STALE_SECONDS, Pace
 from taskpy_worker.queues import Queues
+from taskpy_worker.settler import Settler
 from taskpy_worker.turns import Turn
 
 logger = logging.getLogger("taskpy.worker")
 
 #: The most free slots that are filled by one claim, so that one worker does not take what others have slots for.
 BATCH = 16
+#: What is claimed ahead comes in so many batches: one that runs, one that is being started, one that is being claimed.
+STAGES = 3
 
 
 class Claimer:
     """The only one in its process who takes tasks from queues.
 
-    Whoever turns it by hand, and not all the time, says `ahead=False`: then a turn claims no more than there are free slots,
-    and has started all that it claimed.
+    Whoever turns it by hand, and not all the time, says `ahead=False`: then a turn claims no more than there are free slots.
     """
 
-    def __init__(self, config: WorkerConfig, space: Space, wid: str, executor: Executor, *, ahead: bool = True) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        space: Space,
+        wid: str,
+        executor: Executor,
+        settler: Settler,
+        *,
+        ahead: bool = True,
+    ) -> None:
         self._config = config
         self._space = space
         self._wid = wid
         self._executor = executor
+        self._settler = settler
         self._workshop = executor.workshop
         self._turn = Turn(self._workshop.turns)
         self.serve(config.queues)
@@ -48,8 +60,8 @@ class Claimer:
         self._failures = 0
         self._taking = threading.Lock()
         self._unstarted: list[str] = []  # of the last claim
+        self._answered: list[tuple[Sequence[str], int, Sequence[Started | None]]] = []  # to be handed over
         self._pace = Pace(executor.slots, never=not ahead)
-        self._starts_all = not ahead
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
@@ -78,35 +90,37 @@ class Claimer:
         self._executor.freed.give()
 
     def tick(self, block: float) -> float:
-        """One turn, waiting at most `block` seconds for room and as long for a bell; seconds to pause after it."""
+        """One turn, waiting at most `block` seconds for room and as long for a bell; seconds to pause after it.
+
+        It goes on while there is more to claim, and room.
+        """
         if self._executor.slots.waiting:
             block = min(block, STALE_SECONDS)
             if self._pace.stale:
                 self._executor.give_up_waiting()
         seen = self._executor.freed.count
-        if not self._must_start():
-            self._await_room(seen, block)
+        self._await_room(seen, block)
         if self._paused:
             self._turn.leave()
             self._give_up_unstarted()
             return block
+        if self._room() == 0:
+            return 0.0
         hint = ""
-        if not self._must_start():
-            if self._room() == 0:
-                return 0.0
-            # Where the last claim took all it wanted there may be more: no need to wait for a bell.
-            if self._quiet:
-                heard = self._more_to_come(seen, block) if self._config.burst else self._listen(block)
-                if heard is None:
-                    return retry.reconnect_delay(self._failures)
-                hint = heard
+        # Where the last claim took all it wanted there may be more: no need to wait for a bell.
+        if self._quiet:
+            heard = self._more_to_come(seen, block) if self._config.burst else self._listen(block)
+            if heard is None:
+                return retry.reconnect_delay(self._failures)
+            hint = heard
         self.claiming = True  # before looking at the pause: a drain does the same the other way round
         try:
             if not self._paused:
-                self._claim_now(hint)
-                if self._unstarted and self._starts_all:  # there may be no other turn before these have ended
-                    self._claim(0, "")
+                with self._settler.carrying():
+                    self._claim_now(hint)
+                    self._claim_on()
         finally:
+            self._hand_over()
             self.claiming = False
             self._executor.freed.give()
         return 0.0
@@ -122,7 +136,7 @@ class Claimer:
     def _claim_now(self, hint: str) -> None:
         count = self._turn.take(self._room)
         rung, self._rung = self._rung, ""
-        if not count and not self._must_start():  # other shards were quicker: others may take what it heard of
+        if not count:  # other shards were quicker: others may take what it heard of
             self._quiet = False
             if rung:
                 self._space.broker.run(ops.ring(self._space.keys, queue=rung))
@@ -132,6 +146,16 @@ class Claimer:
         finally:
             self._turn.leave()
 
+    def _claim_on(self) -> None:
+        """Start what was claimed, and claim more beside it while there is more, and room: the belt."""
+        while True:
+            # Among shards each has its turn: the others go on meanwhile.
+            goes_on = self._turn.alone and not (self._quiet or self._paused)
+            count = self._room() if goes_on else 0
+            if not count and not self._unstarted:
+                return
+            self._claim(count, "")
+
     def _room(self) -> int:
         """How many tasks to claim now; 0 where a larger claim can be made a little later, and enough wait here."""
         if self._executor.behind:
@@ -139,15 +163,14 @@ class Claimer:
         # Where queues share by weight each claim is a draw: a large one would be a coarse share.
         ahead = 0 if self._queues.by_chance else self._pace.ahead
         others = self._turn.planned
-        room = min(self._executor.room - len(self._unstarted) - others, BATCH) + ahead
-        left = self._workshop.left
-        if room < max(1, ahead // 2):
+        coming = len(self._unstarted) + sum(len(ids) for ids, _, _ in self._answered)
+        room = min(self._executor.room - coming - others, BATCH) + ahead
+        batch = ahead // STAGES
+        if room < max(1, batch):
             return 0
+        room = min(room, max(BATCH, batch))
+        left = self._workshop.left
         return min(room, max(0, left - others)) if left else room
-
-    def _must_start(self) -> bool:
-        """Whether ids that were claimed should be started now: the other shards count what was, and not what will be."""
-        return bool(self._unstarted) and (self._quiet or not self._turn.alone or not self._executor.slots.waiting)
 
     def take(self, id: str, queue: str, *, restarts: int) -> Started | str:
         """Take one task by its id, which another system has handed out, and start it; or why not: see `ops.take`.
@@ -198,9 +221,9 @@ class Claimer:
         return id if naming.ID.fullmatch(id) else ""
 
     def _claim(self, count: int, hint: str) -> None:
-        """In one round trip: claim up to `count`, start what the last claim left, and start the one that `hint` names.
+        """In one round trip: claim up to `count`, start what the last claim brought, and start the one that `hint` names.
 
-        What is claimed and should be started at once is, in a second one.
+        What the round trip before this one has started is handed over meanwhile.
         """
         former, unstarted, self._unstarted = self.number, self._unstarted, []
         asked: list[ops.Op[Any]] = []
@@ -219,9 +242,9 @@ class Claimer:
             if count:
                 self._take_over(next(answers), count)
             if unstarted:
-                self._begin(unstarted, former, next(answers))
+                self._note_started(unstarted, former, next(answers))
             if hint in self._unstarted:
-                self._begin([hint], self.number, next(answers))
+                self._note_started([hint], self.number, next(answers))
                 self._unstarted.remove(hint)
         except BaseException:
             if self.completed < self.number:
@@ -229,12 +252,10 @@ class Claimer:
             self._executor.give_up(unstarted, ops.token_of(self._wid, former))  # no claim may be held by nobody
             self._give_up_unstarted()
             raise
-        if self._must_start():
-            self._claim(0, "")
 
     def _answers(self, asked: Sequence[ops.Op[Any]]) -> Iterator[Any]:
         try:
-            yield from self._space.broker.run_many(asked)
+            yield from self._settler.run_along(asked, meanwhile=self._hand_over)
         except errors.Refused:  # may not hide what the others have brought: each may be asked again
             for op in asked:
                 yield self._space.broker.run(op)
@@ -260,11 +281,16 @@ class Claimer:
         self._alone = self._alone and not ids
         self._workshop.spend(len(ids))
 
-    def _begin(self, ids: Sequence[str], number: int, answers: Sequence[Started | None]) -> None:
+    def _note_started(self, ids: Sequence[str], number: int, answers: Sequence[Started | None]) -> None:
+        self._answered.append((ids, number, answers))
+
+    def _hand_over(self) -> None:
         """Hand over what Redis has started; what it has not was stopped in its queue, or has ended."""
-        token = ops.token_of(self._wid, number)
-        self._executor.drop_all([(id, token) for id, started in zip(ids, answers, strict=True) if started is None])
-        self._executor.execute([started for started in answers if started is not None])
+        answered, self._answered = self._answered, []
+        for ids, number, answers in answered:
+            token = ops.token_of(self._wid, number)
+            self._executor.drop_all([(id, token) for id, started in zip(ids, answers, strict=True) if started is None])
+            self._executor.execute([started for started in answers if started is not None])
 
     def _give_up_unstarted(self) -> None:
         unstarted, self._unstarted = self._unstarted, []

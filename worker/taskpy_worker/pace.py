@@ -6,9 +6,11 @@ from typing import Any
 from taskpy_worker.slots import Slots
 
 #: The most that is claimed beyond the slots.
-MOST = 200
+MOST = 300
 #: What is claimed beyond the slots is what will begin within so many seconds.
 AHEAD_SECONDS = 0.02
+#: How quickly tasks end is measured over so many seconds, or more: in less it is chance.
+MEASURE_SECONDS = 0.01
 #: When nothing was claimed for so many seconds, what was measured before says nothing.
 REST_SECONDS = 0.2
 #: What waits for a slot while none becomes free for so many seconds waits for a long task: it goes back to its queue.
@@ -35,10 +37,10 @@ class Pace:
     def measure(self) -> None:
         """Look how many tasks have ended since this was called last, and how many will so in a moment."""
         now, left = time.monotonic(), self._slots.left
-        if now > self._measured:
+        if now - self._measured >= MEASURE_SECONDS:
             rate = (left - self._left) / (now - self._measured)
             self._ahead = min(MOST, int(rate * AHEAD_SECONDS))
-        self._measured, self._left = now, left
+            self._measured, self._left = now, left
 
     @property
     def stale(self) -> bool:

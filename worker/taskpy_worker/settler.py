@@ -1,12 +1,18 @@
-"""Tells Redis how attempts came out. What gathers while one call is under way goes in the next; nothing waits for a timer."""
+"""Tells Redis how attempts came out. What gathers while one call is under way goes in the next; nothing waits for a timer.
 
+Three may tell: the thread of the task itself, where nothing else waits; the claimer, who asks Redis again and again while
+tasks come and go, and takes it along; and else a thread of the settler's own.
+"""
+
+import contextlib
 import logging
-import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from taskpy import codec, failure, ops
+from taskpy import codec, errors, failure, ops
 from taskpy.nudge import Nudge
 from taskpy.ops import Ending
 from taskpy.retry import backoff_of
@@ -17,7 +23,7 @@ from taskpy_worker.attempt import Attempt
 logger = logging.getLogger("taskpy.worker")
 
 #: How many endings go in one call.
-BATCH = 64
+BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +35,23 @@ class GiveBack:
     delay: float = 0.0
 
 
+#: What was decided of an attempt.
+Word = tuple[Attempt, Ending | GiveBack]
+
+
 class Settler:
-    """Settles and gives back, in a thread of its own, so that a task's thread ends with its function."""
+    """Settles and gives back, so that a task's thread ends with its function. Thread-safe."""
 
     def __init__(self, space: Space, wid: str) -> None:
         self._space = space
         self._wid = wid
-        self._decided: queue.SimpleQueue[tuple[Attempt, Ending | GiveBack] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._decided: deque[Word] = deque()
+        self._news = Nudge()  # given when the settler's own thread should look
+        self._carried = False  # while somebody takes along what is decided
+        self._closed = False
         self._telling_here = threading.Lock()  # held while the thread of a task tells of its own end
         self._pending: set[tuple[str, str]] = set()  # id and token
-        self._lock = threading.Lock()
         self._settled: Callable[[Sequence[tuple[str, str]]], None] | None = None
         self._telling: Callable[[Sequence[Attempt]], None] | None = None
         self.idle = Nudge()
@@ -63,17 +76,20 @@ class Settler:
     def settle_here(self, attempt: Attempt, outcome: Outcome) -> None:
         """Take the outcome of an attempt, and tell Redis of it in this thread: no other one need be woken for it.
 
-        While another thread does so, or where Redis refuses, it is as `settle`.
+        Where others wait to be told it goes with them, and where Redis refuses, it is as `settle`.
         """
-        if not self._telling_here.acquire(blocking=False):
+        if self._pending or self._carried or not self._telling_here.acquire(blocking=False):
             self.settle(attempt, outcome)
             return
         try:
             decided = decide(attempt, outcome)
-            if self._is_first(attempt):
+            with self._lock:
+                counts = self._is_first(attempt)
+            if counts:
                 self._tell_all([(attempt, decided)])
         except Exception:  # it stands in line again: the settler's own thread tries, and says what is wrong
             logger.debug("not told at once: task=%s name=%s", attempt.id, attempt.name)
+            self._news.give()
         finally:
             self._telling_here.release()
 
@@ -83,114 +99,157 @@ class Settler:
 
     def tick(self, block: float | None = None) -> int:
         """Tell Redis of all that has gathered, waiting at most `block` seconds for the first; how many there were."""
-        batch = self._gathered(block)
+        seen = self._news.count
+        batch = self._taken(along=False)
+        if not batch and not self._closed:
+            self._news.wait(seen, block)
+            batch = self._taken(along=False)
         if batch:
             self._tell_all(batch)
         return len(batch)
 
+    @contextlib.contextmanager
+    def carrying(self) -> Iterator[None]:
+        """While here, who calls `run_along` takes along what is decided, and no thread is woken for it."""
+        with self._lock:
+            self._carried = True
+        try:
+            yield
+        finally:
+            self._carry_no_more()
+
+    def run_along(self, asked: Sequence[ops.Op[Any]], *, meanwhile: Callable[[], None]) -> list[Any]:
+        """Run these operations as `Broker.run_many` does, and tell what is decided in the same round trip; their answers.
+
+        Where that fails, for whatever reason, the settler's own thread tells it: it must not wait for these operations.
+        """
+        if batch := self._taken(along=True):
+            self._announce(batch)
+            words = self._words(batch)
+            try:
+                answers = self._space.broker.run_many([*words, *asked], meanwhile=meanwhile, insist=False)
+            except BaseException as error:
+                with self._lock:
+                    self._decided.extendleft(reversed(batch))
+                self._carry_no_more()
+                if not isinstance(error, errors.BrokerError):
+                    raise
+            else:
+                self._told(batch, answers[: len(words)])
+                return answers[len(words) :]
+        return self._space.broker.run_many(asked, meanwhile=meanwhile)
+
     def close(self) -> None:
         """End the waiting of `tick`."""
-        self._decided.put(None)
+        self._closed = True
+        self._news.give()
 
-    def _tell_all(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
-        if self._telling is not None:
-            self._telling([attempt for attempt, _ in batch])
+    def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:
+        with self._lock:
+            if not self._is_first(attempt):
+                return
+            wakes = not (self._carried or self._decided)  # where others wait, somebody is on the way
+            self._decided.append((attempt, decided))
+        if wakes:
+            self._news.give()
+
+    def _is_first(self, attempt: Attempt) -> bool:
+        """Whether this is the first word on an attempt, which counts: one that is given back may still come to an end."""
+        claim = (attempt.id, attempt.token)
+        if claim in self._pending:
+            return False
+        self._pending.add(claim)
+        return True
+
+    def _taken(self, *, along: bool) -> list[Word]:
+        """What is next to be told by who asks: who takes it along, or a thread for which that is not so."""
+        with self._lock:
+            if self._carried is not along:
+                return []
+            return [self._decided.popleft() for _ in range(min(BATCH, len(self._decided)))]
+
+    def _carry_no_more(self) -> None:
+        with self._lock:
+            self._carried = False
+            left = bool(self._decided)
+        if left:
+            self._news.give()
+
+    def _tell_all(self, batch: Sequence[Word]) -> None:
+        self._announce(batch)
         try:
             self._tell(batch)
         except Exception:  # one that Redis refuses must not hold up the others of its batch
             if len(batch) == 1:
-                self._decided.put(batch[0])  # no end of a task may be forgotten
+                self._decided.append(batch[0])  # no end of a task may be forgotten
                 raise
             self._tell_one_by_one(batch)
-        else:
-            self._told(batch)
 
-    def _tell_one_by_one(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
+    def _tell_one_by_one(self, batch: Sequence[Word]) -> None:
         refused: Exception | None = None
         for each in batch:
             try:
                 self._tell([each])
             except Exception as error:  # raised below, when all have had their turn
-                self._decided.put(each)
+                self._decided.append(each)
                 refused = error
-            else:
-                self._told([each])
         if refused is not None:
             raise refused
 
-    def _told(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
+    def _announce(self, batch: Sequence[Word]) -> None:
+        if self._telling is not None:
+            self._telling([attempt for attempt, _ in batch])
+
+    def _tell(self, batch: Sequence[Word]) -> None:
+        self._told(batch, self._space.broker.run_many(self._words(batch)))
+
+    def _words(self, batch: Sequence[Word]) -> list[ops.Op[Any]]:
+        """What to say to Redis: all ends in one call, then each that goes back."""
+        endings = [decided for _, decided in batch if isinstance(decided, Ending)]
+        keys, wid = self._space.keys, self._wid
+        settle: list[ops.Op[Any]] = [ops.settle(keys, wid=wid, endings=endings)] if endings else []
+        return [
+            *settle,
+            *(
+                ops.giveback(
+                    keys,
+                    id=attempt.id,
+                    queue=attempt.queue,
+                    wid=wid,
+                    token=attempt.token,
+                    why=back.why,
+                    error=back.error,
+                    delay=back.delay,
+                )
+                for attempt, back in batch
+                if isinstance(back, GiveBack)
+            ),
+        ]
+
+    def _told(self, batch: Sequence[Word], answers: Sequence[Any]) -> None:
+        """Note that Redis knows these, and what it has answered."""
         claims = [(attempt.id, attempt.token) for attempt, _ in batch]
         with self._lock:
             self._pending.difference_update(claims)
         if self._settled is not None:
             self._settled(claims)
         self.idle.give()
-
-    def _put(self, attempt: Attempt, decided: Ending | GiveBack) -> None:
-        if self._is_first(attempt):
-            self._decided.put((attempt, decided))
-
-    def _is_first(self, attempt: Attempt) -> bool:
-        """Whether this is the first word on an attempt, which counts: one that is given back may still come to an end."""
-        with self._lock:
-            if (attempt.id, attempt.token) in self._pending:
-                return False
-            self._pending.add((attempt.id, attempt.token))
-            return True
-
-    def _gathered(self, block: float | None) -> list[tuple[Attempt, Ending | GiveBack]]:
-        batch: list[tuple[Attempt, Ending | GiveBack]] = []
-        try:
-            first = self._decided.get(timeout=block)
-            while first is not None:
-                batch.append(first)
-                first = self._decided.get_nowait() if len(batch) < BATCH else None
-        except queue.Empty:
-            return batch
-        return batch
-
-    def _tell(self, batch: Sequence[tuple[Attempt, Ending | GiveBack]]) -> None:
-        endings = [(attempt, decided) for attempt, decided in batch if isinstance(decided, Ending)]
-        backs = [(attempt, decided) for attempt, decided in batch if isinstance(decided, GiveBack)]
-        if endings:
-            self._settle(endings)
-        if backs:
-            self._give_back(backs)
-
-    def _settle(self, endings: Sequence[tuple[Attempt, Ending]]) -> None:
-        op = ops.settle(self._space.keys, wid=self._wid, endings=[ending for _, ending in endings])
-        answers = self._space.broker.run(op)
-        for (attempt, ending), applied in zip(endings, answers, strict=True):
+        ends = [(attempt, decided) for attempt, decided in batch if isinstance(decided, Ending)]
+        for (attempt, ending), applied in zip(ends, answers[0] if ends else (), strict=True):
             if not applied:
                 logger.warning("late result refused: task=%s name=%s token=%s", attempt.id, attempt.name, attempt.token)
             else:
                 logger.debug("task ended: task=%s name=%s state=%s", attempt.id, attempt.name, ending.state)
-
-    def _give_back(self, backs: Sequence[tuple[Attempt, GiveBack]]) -> None:
-        self._space.broker.run_many(
-            [
-                ops.giveback(
-                    self._space.keys,
-                    id=attempt.id,
-                    queue=attempt.queue,
-                    wid=self._wid,
-                    token=attempt.token,
-                    why=back.why,
-                    error=back.error,
-                    delay=back.delay,
+        for attempt, back in batch:
+            if isinstance(back, GiveBack):
+                logger.log(
+                    logging.DEBUG if back.why == "unbegun" else logging.INFO,
+                    "task given back: task=%s name=%s why=%s delay=%.1f",
+                    attempt.id,
+                    attempt.name,
+                    back.why,
+                    back.delay,
                 )
-                for attempt, back in backs
-            ]
-        )
-        for attempt, back in backs:
-            logger.log(
-                logging.DEBUG if back.why == "unbegun" else logging.INFO,
-                "task given back: task=%s name=%s why=%s delay=%.1f",
-                attempt.id,
-                attempt.name,
-                back.why,
-                back.delay,
-            )
 
 
 def goes_on(attempt: Attempt, outcome: Outcome) -> bool:

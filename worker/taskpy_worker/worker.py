@@ -60,7 +60,7 @@ class Worker:
         self.settler = Settler(space, wid)
         self.executor = Executor(config, space, wid, self.settler, workshop)
         self.reporter = Reporter(space, executor=self.executor, settler=self.settler)
-        self.claimer = Claimer(config, space, wid, self.executor)
+        self.claimer = Claimer(config, space, wid, self.executor, self.settler)
         self.listener = Listener(space, wid, self.executor)
         self.heartbeater = Heartbeater(
             space,
