@@ -10,7 +10,8 @@ local closed = not claimed[1] or tonumber(claimed[1]) >= 9007199254740991 -- thi
 redis.call('HDEL', held, '') -- a no-op, see agree
 for i, id in ipairs(ids) do
   local task = KEYS[i + 1]
-  local values = redis.call('HMGET', task, 'st', 'tok', 'att', unpack(BRIEF))
+  local fresh = redis.call('HLEN', task) <= FRESH
+  local values = redis.call('HMGET', task, 'st', 'tok', 'att', unpack(fresh and PLAIN or BRIEF))
   local state, current, attempts = unpack(values, 1, 3)
   local mine = not closed and claimed[i + 1] == token
   if mine and state == 'queued' then
@@ -21,6 +22,12 @@ for i, id in ipairs(ids) do
     mine = false
     unhold(held, id, token, state, current)
   end
-  answers[i] = mine and brief({ unpack(values, 4, 20) }, attempts, started) or 0
+  if not mine then
+    answers[i] = 0
+  elseif fresh then
+    answers[i] = { values[4] or '', values[5] or '', attempts }
+  else
+    answers[i] = brief({ unpack(values, 4, 20) }, attempts, started)
+  end
 end
 return answers

@@ -6,6 +6,8 @@
 local BRIEF = {
   'q', 'spec', 'ib', 'ibx', 'cp', 'ret', 'unk', 'crash', 'ck', 'in', 'on', 'stop', 'by', 'then', 'until', 'cn', 'od',
 }
+-- a task with no more fields than `accept` writes has no story: two of them are all there is to tell
+local FRESH, PLAIN = 7, { 'q', 'spec' }
 local function brief(values, attempts, time)
   local queue, spec, upto, beyond, checkpoint, retries, unknowns, lost, marks, received, sent = unpack(values, 1, 11)
   local orders = values[17]
