@@ -49,6 +49,7 @@ class Settler:
         self._decided: deque[Word] = deque()
         self._news = Nudge()  # given when the settler's own thread should look
         self._carried = False  # while somebody takes along what is decided
+        self._told_along: list[tuple[list[Word], Sequence[Any]]] = []  # and not noted here, with the answers
         self._closed = False
         self._telling_here = threading.Lock()  # held while the thread of a task tells of its own end
         self._pending: set[tuple[str, str]] = set()  # id and token
@@ -121,13 +122,19 @@ class Settler:
     def run_along(self, asked: Sequence[ops.Op[Any]], *, meanwhile: Callable[[], None]) -> list[Any]:
         """Run these operations as `Broker.run_many` does, and tell what is decided in the same round trip; their answers.
 
-        Where that fails, for whatever reason, the settler's own thread tells it: it must not wait for these operations.
+        That it was told is noted while Redis works on the next ones. Where that fails, for whatever reason, the settler's own
+        thread tells it: it must not wait for these operations.
         """
+
+        def beside() -> None:
+            self._note_told_along()
+            meanwhile()
+
         if batch := self._taken(along=True):
             self._announce(batch)
             words = self._words(batch)
             try:
-                answers = self._space.broker.run_many([*words, *asked], meanwhile=meanwhile, insist=False)
+                answers = self._space.broker.run_many([*words, *asked], meanwhile=beside, insist=False)
             except BaseException as error:
                 with self._lock:
                     self._decided.extendleft(reversed(batch))
@@ -135,9 +142,9 @@ class Settler:
                 if not isinstance(error, errors.BrokerError):
                     raise
             else:
-                self._told(batch, answers[: len(words)])
+                self._told_along.append((batch, answers[: len(words)]))
                 return answers[len(words) :]
-        return self._space.broker.run_many(asked, meanwhile=meanwhile)
+        return self._space.broker.run_many(asked, meanwhile=beside)
 
     def close(self) -> None:
         """End the waiting of `tick`."""
@@ -168,7 +175,13 @@ class Settler:
                 return []
             return [self._decided.popleft() for _ in range(min(BATCH, len(self._decided)))]
 
+    def _note_told_along(self) -> None:
+        told, self._told_along = self._told_along, []
+        for batch, answers in told:
+            self._told(batch, answers)
+
     def _carry_no_more(self) -> None:
+        self._note_told_along()
         with self._lock:
             self._carried = False
             left = bool(self._decided)
