@@ -71,7 +71,7 @@ def taskpy_worker(*, concurrency: int = 10, processes: int = 1, variant: str = "
     """A real worker."""
     command = _worker(f"-c {concurrency} -p {processes} --log-level warning --alive-file {{marks}}/alive")
     text = f"taskpy-worker -c {concurrency} -p {processes}"
-    return Setting((command,), text, pace=13000 * processes, processes=processes, variant=variant)
+    return Setting((command,), text, pace=22000 if processes == 1 else 28000, processes=processes, variant=variant)
 
 
 def taskpy(*, asynchronous: bool = False, code: Path = ROOT, name: str = "taskpy", processes: int = 2) -> System:

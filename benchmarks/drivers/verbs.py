@@ -17,6 +17,8 @@ Figures = dict[str, float]
 WARM_UP = 50
 #: How many of the last results must be there before a drain counts as done.
 LAST = 100
+#: How often is looked how many tasks of a drain have run; who looks takes CPU from those who are measured.
+LOOK_SECONDS = 0.01
 #: How many tasks go into one call of the API for many.
 BULK = 1000
 #: A task has run for so long when it is stopped. Those who look for stops once a second have looked by then at times, and
@@ -70,13 +72,13 @@ async def drain(driver: Driver, n: int, processes: int = 1) -> Figures:
     say(filled=n)
     watch = marks.Watch()
     while not (found := watch.look()):
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(LOOK_SECONDS)
     began, before = min(first for _, first in found), 0
     waits = processes > 1
     while (done := sum(count for count, _ in found)) < n:
         if waits and len(found) >= processes and done < n // 2:
             began, before, waits = time.perf_counter(), done, False
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(LOOK_SECONDS)
         found = watch.look()
     await driver.results(handles[-LAST:])
     return {"per_second": (n - before) / (time.perf_counter() - began)}

@@ -1,7 +1,10 @@
 """Kept connections: one write and one read a call, and never the reply of another call."""
 
+import hiredis
 import pytest
 import redis
+from redis._parsers import Encoder
+from redis.connection import PythonRespSerializer
 
 from taskpy import links
 from taskpy.links import REST_SECONDS, Links
@@ -18,9 +21,6 @@ class Connection:
 
     def connect(self):
         pass
-
-    def pack_command(self, *command):
-        return [command]
 
     def pack_commands(self, commands):
         return list(commands)
@@ -64,6 +64,12 @@ def connection():
     return Connection()
 
 
+@pytest.fixture(autouse=True)
+def packed_by_redis_py(monkeypatch):
+    """As it is without hiredis: a test sees the commands."""
+    monkeypatch.setattr(links, "_pack", None)
+
+
 @pytest.fixture
 def made(connection):
     return Links(Pool(connection))
@@ -84,6 +90,20 @@ def test_many_commands_go_at_once_and_an_error_reply_is_an_answer(made, connecti
 
     assert made.call_many([("A",), ("B",), ("C",)]) == [b"a", refused, b"c"]
     assert connection.disconnects == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("GET", "x"), ("SCRIPT LOAD", "return 1"), ("EVALSHA", "sha", 1, "kéy", b"\xff", 2.5, ""), ("BRPOP", "a", "b", 3)],
+)
+def test_hiredis_packs_a_command_as_redis_py_does(made, connection, monkeypatch, command):
+    monkeypatch.setattr(links, "_pack", hiredis.pack_command)
+    connection.replies = [b"a"]
+
+    made.call(command)
+
+    expected = PythonRespSerializer(6000, Encoder("utf-8", "strict", decode_responses=False).encode).pack(*command)
+    assert b"".join(connection.sent) == b"".join(expected)
 
 
 def test_what_there_is_to_do_meanwhile_is_done_between_the_commands_and_their_replies(made, connection):

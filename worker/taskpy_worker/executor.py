@@ -39,7 +39,7 @@ from taskpy_worker.workshop import Workshop
 logger = logging.getLogger("taskpy.worker")
 
 #: So many ends beyond the slots may wait to be told before no more is claimed.
-PENDING_LIMIT = 500
+PENDING_LIMIT = 1000
 #: Threads that talk to Redis for the coroutines, so that these share the connections of everybody else.
 LOOP_IO_THREADS = 2
 

@@ -6,7 +6,7 @@ from typing import Any
 from taskpy_worker.slots import Slots
 
 #: The most that is claimed beyond the slots.
-MOST = 300
+MOST = 500
 #: What is claimed beyond the slots is what will begin within so many seconds.
 AHEAD_SECONDS = 0.02
 #: How quickly tasks end is measured over so many seconds, or more: in less it is chance.

@@ -23,7 +23,7 @@ from taskpy_worker.attempt import Attempt
 logger = logging.getLogger("taskpy.worker")
 
 #: How many endings go in one call.
-BATCH = 100
+BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +248,11 @@ class Settler:
             self._settled(claims)
         self.idle.give()
         ends = [(attempt, decided) for attempt, decided in batch if isinstance(decided, Ending)]
+        tells = logger.isEnabledFor(logging.DEBUG)
         for (attempt, ending), applied in zip(ends, answers[0] if ends else (), strict=True):
             if not applied:
                 logger.warning("late result refused: task=%s name=%s token=%s", attempt.id, attempt.name, attempt.token)
-            else:
+            elif tells:
                 logger.debug("task ended: task=%s name=%s state=%s", attempt.id, attempt.name, ending.state)
         for attempt, back in batch:
             if isinstance(back, GiveBack):
