@@ -7,10 +7,11 @@
 local held, dead, keyed, behind, later, felling = unpack(KEYS, 1, 6)
 local keep_dead, time = tonumber(ARGV[1]), now()
 local answers, used, seen, over = {}, {}, {}, { '' }
+local function task_of(n) return KEYS[5 * n + 2] end
 local fields = { unpack(LASTING) }
 fields[7], fields[8] = 'st', 'tok'
 for n = 1, (#KEYS - 6) / 5 do
-  local task, id, token = KEYS[5 * n + 2], ARGV[6 * n - 4], ARGV[6 * n - 3]
+  local task, id, token = task_of(n), ARGV[6 * n - 4], ARGV[6 * n - 3]
   local values = redis.call('HMGET', task, unpack(fields))
   local state, current = values[7], values[8]
   if seen[task] then -- twice in one call
@@ -29,15 +30,16 @@ local keys = { dead = dead, keyed = keyed, behind = behind, later = later, felli
 for n = 1, #answers do
   if used[n] then
     local id, _, ending, value, keep_now, taken = unpack(ARGV, 6 * n - 4, 6 * n + 1)
-    keys.task, keys.inbox, keys.outbox, keys.events, keys.recent = unpack(KEYS, 5 * n + 2, 5 * n + 6)
+    local task, inbox, outbox, events, recent = unpack(KEYS, 5 * n + 2, 5 * n + 6)
+    keys.task, keys.inbox, keys.outbox, keys.events, keys.recent = task, inbox, outbox, events, recent
     if keep_now ~= '' then
       used[n][1] = keep_now
-      redis.call('HSET', keys.task, 'keep', keep_now)
+      redis.call('HSET', task, 'keep', keep_now)
     end
-    if taken ~= '' then redis.call('HSET', keys.task, 'seen', 'end ' .. taken) end
+    if taken ~= '' then redis.call('HSET', task, 'seen', 'end ' .. taken) end
     finish(keys, id, ending, value, used[n], keep_dead, time)
-    ended[keys.recent] = ended[keys.recent] or {}
-    table.insert(ended[keys.recent], id)
+    ended[recent] = ended[recent] or {}
+    table.insert(ended[recent], id)
   end
 end
 for recent, ids in pairs(ended) do

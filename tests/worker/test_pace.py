@@ -59,7 +59,7 @@ def test_it_never_claims_ahead_where_it_was_told_so(clock):
 def test_after_a_rest_it_begins_with_nothing(clock):
     slots = Slots()
     paced = Pace(slots)
-    slots.left, clock.now = 2000, clock.now + 0.1
+    slots.left, clock.now = 3000, clock.now + 0.1
     paced.measure()
     assert paced.ahead == MOST
 

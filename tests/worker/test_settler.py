@@ -309,8 +309,10 @@ def test_who_asks_redis_anyway_takes_along_what_is_decided(rig, carried, monkeyp
     assert [held.tokens for held in answers] == [{}]  # they were told first
     assert trips == [["settle", "held"]]
     assert [task.result for task in tasks] == [1, 2]
+    noted = []
+    worker.settler.run_along([], meanwhile=lambda: noted.append(worker.settler.pending))
+    assert noted == [0]  # while Redis works on the next
     assert worker.executor.held() == {}
-    assert worker.settler.pending == 0
 
 
 def test_what_is_decided_meanwhile_goes_with_the_next(rig, carried):
@@ -324,6 +326,7 @@ def test_what_is_decided_meanwhile_goes_with_the_next(rig, carried):
     worker.settler.run_along([ops.held(rig.keys, wid="w1")], meanwhile=meanwhile)
     assert worker.settler.pending == 1
     worker.settler.run_along([], meanwhile=nothing)
+    worker.settler._carry_no_more()
 
     assert worker.settler.pending == 0
 
