@@ -10,7 +10,7 @@ import queue
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,12 +92,20 @@ class _Session:
         self._asking = False
         self._live = LiveLine()
         self._followed = 2  # what is read to its end: messages, and reports
+        self._left = False  # whoever still reads is cut off
 
     def run(self, greeting: str) -> int:
         """Print and send until the task ends or the user leaves; the exit code."""
         self._happened.put(("note", greeting))
         for duty in (self._receive, self._watch, self._attend, self._read, self._send):
-            threading.Thread(target=duty, name=f"taskpy-{duty.__name__.strip('_')}", daemon=True).start()
+            name = f"taskpy-{duty.__name__.strip('_')}"
+            threading.Thread(target=self._do, args=(duty,), name=name, daemon=True).start()
+        try:
+            return self._show_all()
+        finally:
+            self._left = True
+
+    def _show_all(self) -> int:
         while True:
             try:
                 what, value = self._put_off.popleft() if self._put_off else self._next()
@@ -113,6 +121,13 @@ class _Session:
                     return code
 
     # -- the threads ----------------------------------------------------------------------------
+
+    def _do(self, duty: Callable[[], None]) -> None:
+        try:
+            duty()
+        except Exception:  # of a connection that is closed under it, which the user need not see
+            if not self._left:
+                raise
 
     def _receive(self) -> None:
         from taskpy import errors

@@ -1,5 +1,6 @@
 """`attach`, in a terminal and without one."""
 
+import contextlib
 import json
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 
 import pytest
 
+from taskpy.cli import attach
 from tests.cli.conftest import COMMAND
 from tests.cli.functions import GATE
 from tests.cli.terminal import Terminal
@@ -281,3 +283,18 @@ def test_questions_and_pauses_as_lines_of_json(place, asking):
     assert next(line for line in lines if "ended" in line)["result"] == {"heard": True}
     assert begun.wait(10) == 0
     begun.stdout.close()
+
+
+# -- whoever has left ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_what_is_cut_off_when_the_user_has_left_says_nothing(left):
+    session = attach._Session(handle=None, stream=None, as_json=False)
+    session._left = left
+
+    def reads():
+        raise OSError("Bad file descriptor")
+
+    with contextlib.nullcontext() if left else pytest.raises(OSError):
+        session._do(reads)

@@ -228,7 +228,6 @@ class Claimer:
         former, unstarted, self._unstarted = self.number, self._unstarted, []
         asked: list[ops.Op[Any]] = []
         if count:
-            self._pace.measure()
             self._begun = self._workshop.begun
             self._alone = not self._workshop.busy
             self.number += 1

@@ -11,7 +11,7 @@ MOST = 500
 AHEAD_SECONDS = 0.02
 #: How quickly tasks end is measured over so many seconds, or more: in less it is chance.
 MEASURE_SECONDS = 0.01
-#: When nothing was claimed for so many seconds, what was measured before says nothing.
+#: Where nobody has asked for so many seconds, what has ended since says nothing.
 REST_SECONDS = 0.2
 #: What waits for a slot while none becomes free for so many seconds waits for a long task: it goes back to its queue.
 STALE_SECONDS = 0.25
@@ -32,15 +32,13 @@ class Pace:
         """How many to claim beyond the slots now: after a rest none, whatever came before it."""
         if self._never:
             return 0
-        return self._ahead if time.monotonic() - self._measured < REST_SECONDS else 0
-
-    def measure(self) -> None:
-        """Look how many tasks have ended since this was called last, and how many will so in a moment."""
         now, left = time.monotonic(), self._slots.left
-        if now - self._measured >= MEASURE_SECONDS:
-            rate = (left - self._left) / (now - self._measured)
+        seconds = now - self._measured
+        if seconds >= MEASURE_SECONDS:
+            rate = (left - self._left) / seconds if seconds < REST_SECONDS else 0
             self._ahead = min(MOST, int(rate * AHEAD_SECONDS))
             self._measured, self._left = now, left
+        return self._ahead
 
     @property
     def stale(self) -> bool:
