@@ -163,9 +163,9 @@ FLAGS: tuple[FlagRule, ...] = (
         Flag.WAITING,
         _WAITS | _RUNS,
         ("pose",),
-        ("answer", "withdraw"),
+        ("answer", "withdraw", "mark"),
         "`pq` without `pi`",
-        "it has asked, and nobody has answered",
+        "it has asked, and nobody has answered; a checkpoint of an attempt that has the answer ends it where Redis has lost that in a failover",
     ),
     FlagRule(
         Flag.PAUSING,

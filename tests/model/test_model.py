@@ -66,6 +66,7 @@ SHOWING = (
     "submit submit_many work giveback promote time_passes_for_delays take stop",
     "submit a_second_entry work",
     "pose answer withdraw",
+    "work pose mark",
     "submit_keyed spawn work settle",
     "one_that_is_to_pause_is_replaced",
     "pause_task spawn work",
