@@ -166,6 +166,11 @@ def begun_by_a_second_entry(rig):
     started(rig)
 
 
+def marked(rig):
+    """Its answer was taken, and is not there any more: a failover has lost it."""
+    rig.mark(token="w1.1", number=1, acknowledged=Taken(), state=b"s", sent=0, settled=1)
+
+
 def lost_twice(rig):
     lost(rig)
     rig.join(wid="w2")
@@ -201,6 +206,7 @@ CLEARS = {
     ("delayed", "start"): (State.QUEUED, LATER, begun_by_a_second_entry),
     ("waiting", "answer"): (State.RUNNING, {"then": asked}, lambda rig: rig.answer(number=1, answer=b"a", name="n")),
     ("waiting", "withdraw"): (State.RUNNING, {"then": asked}, lambda rig: rig.withdraw(token="w1.1", number=1)),
+    ("waiting", "mark"): (State.RUNNING, {"then": asked}, marked),
     ("pausing", "park"): (State.RUNNING, {"then": paused}, parked),
     ("pausing", "resume_task"): (State.RUNNING, {"then": paused}, lambda rig: rig.resume_task(name="n2")),
     ("pausing", "stop"): (State.RUNNING, {"then": paused}, lambda rig: rig.stop()),

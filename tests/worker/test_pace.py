@@ -45,6 +45,14 @@ def test_what_ends_in_a_shorter_time_is_chance(clock):
     assert paced.ahead == pytest.approx(40, abs=1)
 
 
+def test_one_end_tells_no_pace(clock):
+    slots = Slots()
+    paced = Pace(slots)
+    slots.left, clock.now = 1, clock.now + 0.011
+
+    assert paced.ahead == 0
+
+
 def test_it_never_claims_ahead_where_it_was_told_so(clock):
     slots = Slots()
     paced = Pace(slots, never=True)
@@ -67,8 +75,8 @@ def test_after_a_rest_it_begins_with_nothing(clock):
 def test_when_tasks_end_no_more_nothing_is_claimed_ahead_a_moment_later(clock):
     slots = Slots()
     paced = Pace(slots)
-    slots.left, clock.now = 1, clock.now + 0.011
-    assert paced.ahead == 1
+    slots.left, clock.now = 2, clock.now + 0.011
+    assert paced.ahead == 3
 
     clock.now += 0.05
 

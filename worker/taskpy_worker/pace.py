@@ -11,6 +11,8 @@ MOST = 500
 AHEAD_SECONDS = 0.02
 #: How quickly tasks end is measured over so many seconds, or more: in less it is chance.
 MEASURE_SECONDS = 0.01
+#: From fewer ends than these no pace is told: one task that ends says nothing of the next.
+FEWEST = 2
 #: Where nobody has asked for so many seconds, what has ended since says nothing.
 REST_SECONDS = 0.2
 #: What waits for a slot while none becomes free for so many seconds waits for a long task: it goes back to its queue.
@@ -35,8 +37,9 @@ class Pace:
         now, left = time.monotonic(), self._slots.left
         seconds = now - self._measured
         if seconds >= MEASURE_SECONDS:
-            rate = (left - self._left) / seconds if seconds < REST_SECONDS else 0
-            self._ahead = min(MOST, int(rate * AHEAD_SECONDS))
+            ended = left - self._left
+            tells = ended >= FEWEST and seconds < REST_SECONDS
+            self._ahead = min(MOST, int(ended / seconds * AHEAD_SECONDS)) if tells else 0
             self._measured, self._left = now, left
         return self._ahead
 
