@@ -24,7 +24,7 @@ def test_who_has_claimed_goes_to_the_end_of_the_line(three):
             turn.asks()
         taker = next(turn for turn in reversed(three) if turn.take(lambda: 1))  # whoever looks first
         order.append(three.index(taker))
-        taker.leave()
+        taker.done()
 
     assert order == [0, 1, 2, 0, 1, 2]
 
@@ -60,7 +60,7 @@ def test_what_one_has_in_mind_the_others_leave(three):
     first.take(lambda: 4)
 
     assert (first.planned, second.planned) == (0, 4)
-    first.leave()
+    first.done()
     assert second.planned == 0
 
 

@@ -121,6 +121,7 @@ class Claimer:
                     self._claim_on()
         finally:
             self._hand_over()
+            self._turn.done()
             self.claiming = False
             self._executor.freed.give()
         return 0.0
@@ -141,10 +142,7 @@ class Claimer:
             if rung:
                 self._space.broker.run(ops.ring(self._space.keys, queue=rung))
             return
-        try:
-            self._claim(count, hint)
-        finally:
-            self._turn.leave()
+        self._claim(count, hint)
 
     def _claim_on(self) -> None:
         """Start what was claimed, and claim more beside it while there is more, and room: the belt."""

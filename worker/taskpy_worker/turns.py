@@ -54,6 +54,11 @@ class Turns:
                 self._line.remove(turn)
                 self._wake_first()
 
+    def done(self, turn: "Turn") -> None:
+        """Have no more in mind: what was claimed counts in the slots."""
+        with self._lock:
+            self._plans.pop(turn, None)
+
     def planned(self, besides: "Turn") -> int:
         """How many slots the others have in mind."""
         if not self._plans:
@@ -96,6 +101,11 @@ class Turn:
     def take(self, room: Callable[[], int]) -> int:
         """How many tasks to claim now, 0 while it is another one's turn."""
         return room() if self.alone else self._turns.take(self, room)
+
+    def done(self) -> None:
+        """Have no more in mind: what was claimed counts in the slots."""
+        if not self.alone:
+            self._turns.done(self)
 
     def leave(self) -> None:
         """Be done with claiming for now."""
