@@ -56,7 +56,7 @@ class Broker:
         return self._until_answered(lambda: op.decode(self._send(op)))
 
     def run_many(
-        self, ops: Sequence[Op[T]], *, meanwhile: Callable[[], None] | None = None, insist: bool = True
+        self, ops: Sequence[Op[T]], *, meanwhile: Callable[[], object] | None = None, insist: bool = True
     ) -> list[T]:
         """Send the operations in one pipeline, again as a whole where needed; the answers in order.
 
@@ -173,7 +173,7 @@ class Broker:
             call(("SCRIPT LOAD", op.script.source))
             return call(op.wire)
 
-    def _send_many(self, ops: Sequence[Op[Any]], meanwhile: Callable[[], None] | None) -> list[Any]:
+    def _send_many(self, ops: Sequence[Op[Any]], meanwhile: Callable[[], object] | None) -> list[Any]:
         with self._connections.slots:
             commands = [op.wire for op in ops]
             replies = self._connections.call_many(commands, meanwhile=meanwhile)

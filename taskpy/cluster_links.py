@@ -38,7 +38,9 @@ class ClusterLinks:
             self._doubted.add(node.name)
             raise
 
-    def call_many(self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], None] | None = None) -> list[Any]:
+    def call_many(
+        self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[Any]:
         """Send commands, those for one node in one go; their replies in order, error replies among them as exceptions.
 
         `meanwhile` is called when the first node has been asked, before its replies are read.
@@ -61,7 +63,9 @@ class ClusterLinks:
             meanwhile()
         return [replies[place] for place in range(len(commands))]
 
-    def _at_once(self, node: Any, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], None] | None) -> list[Any]:
+    def _at_once(
+        self, node: Any, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], object] | None
+    ) -> list[Any]:
         try:
             replies = self._links_to(node).call_many(commands, meanwhile=meanwhile)
         except (redis.ConnectionError, redis.TimeoutError, OSError):

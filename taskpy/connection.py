@@ -45,7 +45,9 @@ class Connections:
         """Send one command; its reply. An error reply is raised."""
         return self._links.call(command) if self._links else self.commands.execute_command(*command)
 
-    def call_many(self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], None] | None = None) -> list[Any]:
+    def call_many(
+        self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[Any]:
         """Send commands in one go; their replies in order, error replies among them as exceptions.
 
         `meanwhile` is called while they are under way, or just before.

@@ -42,7 +42,9 @@ class Links:
             connection.send_packed_command(_packed(connection, [command]), check_health=False)
             return connection.read_response()
 
-    def call_many(self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], None] | None = None) -> list[Any]:
+    def call_many(
+        self, commands: Sequence[Sequence[Any]], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[Any]:
         """Send commands in one go; their replies in order, error replies among them as exceptions.
 
         `meanwhile` is called when they have been sent, before their replies are read.

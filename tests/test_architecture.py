@@ -40,7 +40,7 @@ FLOORS = (
     taskpy cli testing pytest_plugin celery_bridge
     taskpy_worker taskpy_worker.__main__ taskpy_worker.attempt taskpy_worker.child taskpy_worker.claimer
     taskpy_worker.config taskpy_worker.enforcer taskpy_worker.executor taskpy_worker.forked taskpy_worker.guardian taskpy_worker.heartbeater taskpy_worker.keeper taskpy_worker.listener
-    taskpy_worker.liveness taskpy_worker.loading taskpy_worker.log taskpy_worker.loop_door taskpy_worker.pace taskpy_worker.processes taskpy_worker.promoter taskpy_worker.queues
+    taskpy_worker.liveness taskpy_worker.loading taskpy_worker.log taskpy_worker.loop_door taskpy_worker.pace taskpy_worker.processes taskpy_worker.promoter taskpy_worker.queues taskpy_worker.relay
     taskpy_worker.recoverer taskpy_worker.reloading taskpy_worker.reporter taskpy_worker.served taskpy_worker.settler taskpy_worker.slots taskpy_worker.supervised
     taskpy_worker.supervisor
     taskpy_worker.systemd taskpy_worker.turns taskpy_worker.worker taskpy_worker.workshop

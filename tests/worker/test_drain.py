@@ -114,7 +114,7 @@ def test_a_handed_over_task_that_was_stopped_is_stopped(rig, settling):
 def test_giving_everything_back_includes_what_has_not_begun(rig, settling, monkeypatch):
     worker = rig.worker()
     settling(worker)
-    monkeypatch.setattr(worker.executor, "execute", lambda started: None)
+    monkeypatch.setattr(worker.executor, "execute", lambda started, here: None)
     task = rig.submit("returns")
     worker.claimer.tick(LONG)
 

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 
 import fakeredis
 import pytest
@@ -46,6 +47,33 @@ def test_tasks_run_and_are_steered(rig, worker):
         assert task.stop(timeout=10) == "succeeded"
 
     assert plain.result == coroutine.result == ["hello"]
+
+
+def test_a_task_that_comes_alone_runs_in_the_thread_that_claimed_it_and_holds_up_nobody(rig, worker):
+    until(worker._relay.is_covered, "somebody to be in reserve")
+    claiming = [thread for thread in threading.enumerate() if thread.name == "taskpy-claim"]
+    alone = rig.submit("waits")
+    until(lambda: functions.BEGUN, "it to begin")
+    assert [thread for thread in claiming if thread.name == f"taskpy-{alone.id}"]
+
+    assert [rig.submit("returns", number).get(10) for number in range(3)] == [0, 1, 2]
+
+    functions.GATE.set()
+    assert alone.wait(10)
+    until(worker._relay.is_covered, "its thread to be in reserve")
+
+
+def test_closing_does_not_wait_for_a_task_that_runs_in_the_thread_that_claims(rig, space):
+    worker = running_here(WorkerConfig(block=30.0), space, wid="closed", lease=LEASE)
+    until(worker._relay.is_covered, "somebody to be in reserve")
+    rig.submit("waits")
+    until(lambda: functions.BEGUN, "it to begin")
+    began = time.monotonic()
+
+    worker.close()
+
+    assert time.monotonic() - began < 25
+    functions.GATE.set()
 
 
 def test_a_delayed_task_wakes_the_promoter(rig, worker):

@@ -134,6 +134,53 @@ def test_what_a_task_sets_in_its_context_is_not_there_for_the_next_one(make):
     assert [value for *_, value in log] == ["nothing", "nothing"]
 
 
+def test_who_puts_one_that_comes_alone_may_run_it(make):
+    log = []
+    slots = make(2)
+    one = Plain("one", log)
+
+    assert slots.put([one], here=True) is one
+    assert (slots.load, slots.waiting) == (1, 0)
+    slots.run(one)
+
+    mine = threading.current_thread().name
+    assert log == [("one", "taskpy-one", "nothing")]
+    assert (seen.get(), slots.load, slots.left) == ("nothing", 0, 1)
+    assert not mine.startswith("taskpy")
+    slots.run(slots.put([Plain("two", log)], here=True))
+    assert log[1] == ("two", "taskpy-two", "nothing")
+
+
+@pytest.mark.parametrize("beside", ["running", "another", "coroutine"])
+def test_what_does_not_come_alone_is_run_by_the_threads(make, begun, beside):
+    log = []
+    slots = make(3)
+    running = Plain("running", log, waits=True)
+    works = [Plain("a", log)]
+    if beside == "running":
+        slots.put([running])
+        until(lambda: log, "it to run")
+    elif beside == "another":
+        works.append(Plain("b", log))
+    else:
+        works = [Coroutine("c")]
+
+    assert slots.put(works, here=True) is None
+
+    if beside == "coroutine":
+        assert begun == works
+    else:
+        until(lambda: slots.left == len(works), "all to end")
+    running.may_end.set()
+
+
+def test_closed_they_leave_nothing_to_who_puts_it(make):
+    slots = make(1)
+    slots.close()
+
+    assert slots.put([Plain("late", [])], here=True) is None
+
+
 def test_coroutines_take_slots_too_and_begin_together(make, begun):
     slots = make(2)
     works = [Coroutine(str(number)) for number in range(4)]

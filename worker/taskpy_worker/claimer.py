@@ -2,12 +2,13 @@
 
 Where tasks come and go quickly it claims a few more than there are slots, see `pace` for how many, and works like a belt:
 each round trip tells how the tasks of a batch have ended, starts the next batch, and claims the one after it. While Redis
-works on that, the batch that the last round trip has started is made ready here, and run.
+works on that, the batch that the last round trip has started is made ready here, and run. A task that comes alone is run by the
+thread that has claimed it: see `relay`.
 """
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from taskpy import errors, naming, ops, retry
@@ -62,6 +63,7 @@ class Claimer:
         self._unstarted: list[str] = []  # of the last claim
         self._answered: list[tuple[Sequence[str], int, Sequence[Started | None]]] = []  # to be handed over
         self._pace = Pace(executor.slots, never=not ahead)
+        self.own: Callable[[], None] | None = None  # runs a task that the last turn has left to its thread
         self.claiming = False
         self.number = 0  # of the last claim sent
         self.completed = 0  # of the last claim whose ids the executor knows
@@ -89,11 +91,12 @@ class Claimer:
         self._turn.leave()
         self._executor.freed.give()
 
-    def tick(self, block: float) -> float:
+    def tick(self, block: float, *, here: Callable[[], bool] = lambda: False) -> float:
         """One turn, waiting at most `block` seconds for room and as long for a bell; seconds to pause after it.
 
-        It goes on while there is more to claim, and room.
+        It goes on while there is more to claim, and room. Where it may be `here`, a task that comes alone is left to this thread, as `own`.
         """
+        self.own = None
         if self._executor.slots.waiting:
             block = min(block, STALE_SECONDS)
             if self._pace.stale:
@@ -119,6 +122,7 @@ class Claimer:
                 with self._settler.carrying():
                     self._claim_now(hint)
                     self._claim_on()
+                self.own = self._hand_over(here=self._quiet and here())
         finally:
             self._hand_over()
             self._turn.done()
@@ -281,13 +285,18 @@ class Claimer:
     def _note_started(self, ids: Sequence[str], number: int, answers: Sequence[Started | None]) -> None:
         self._answered.append((ids, number, answers))
 
-    def _hand_over(self) -> None:
-        """Hand over what Redis has started; what it has not was stopped in its queue, or has ended."""
+    def _hand_over(self, *, here: bool = False) -> Callable[[], None] | None:
+        """Hand over what Redis has started; what it has not was stopped in its queue, or has ended.
+
+        With `here` this thread may be left a task that comes alone.
+        """
+        own: Callable[[], None] | None = None
         answered, self._answered = self._answered, []
         for ids, number, answers in answered:
             token = ops.token_of(self._wid, number)
             self._executor.drop_all([(id, token) for id, started in zip(ids, answers, strict=True) if started is None])
-            self._executor.execute([started for started in answers if started is not None])
+            own = self._executor.execute([started for started in answers if started is not None], here=here) or own
+        return own
 
     def _give_up_unstarted(self) -> None:
         unstarted, self._unstarted = self._unstarted, []

@@ -72,7 +72,7 @@ class Executor:
     ) -> None:
         self._config = config
         self._space = space
-        self._settler = settler
+        self.settler = settler
         self._lock = threading.Lock()
         self._held: dict[str, str] = {}  # id -> token of everything claimed and not settled
         self._running: dict[str, Attempt] = {}
@@ -104,7 +104,7 @@ class Executor:
     @property
     def behind(self) -> bool:
         """Whether so many ends are not told yet that no more should be claimed."""
-        return self._settler.pending >= self._config.concurrency + PENDING_LIMIT
+        return self.settler.pending >= self._config.concurrency + PENDING_LIMIT
 
     @property
     def room(self) -> int:
@@ -202,16 +202,12 @@ class Executor:
             idle = [id for id in ids if self._held.get(id) == token and id not in self._begun]
         for id in reversed(idle):
             queue = self._space.broker.run(ops.locate(self._space.keys, id=id)) or ""
-            self._settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
+            self.settler.give_back(Attempt(id, token, queue), GiveBack("drop"))
 
     def give_up_waiting(self) -> None:
         """Give back what waits for a slot here, of any shard: others may have one."""
         for ready in reversed(self.slots.take_back()):  # each is served next, so the first one comes last
-            ready.executor.give_back(ready.attempt)
-
-    def give_back(self, attempt: Attempt) -> None:
-        """Give back one that has not begun."""
-        self._settler.give_back(attempt, GiveBack("unbegun"))
+            ready.executor.settler.give_back(ready.attempt, GiveBack("unbegun"))
 
     def drain(self) -> None:
         """Tell all that runs, and will run, that the worker shuts down; what has not begun goes back."""
@@ -244,12 +240,16 @@ class Executor:
 
     # -- running --------------------------------------------------------------------------------
 
-    def execute(self, claim: Iterable[Started]) -> None:
-        """Run the tasks of this claim as slots are free, or say at once why one cannot be run."""
+    def execute(self, claim: Iterable[Started], *, here: bool = False) -> Callable[[], None] | None:
+        """Run the tasks of this claim as slots are free, or say at once why one cannot be run.
+
+        With `here` one that comes alone, while nothing else runs, is left to this thread: returns how to run it.
+        """
         ready = [one for started in claim if (one := self._made_ready(started)) is not None]
         with self._lock:
             self._begun.update((one.id, one) for one in ready)
-        self.slots.put(ready)
+        own = self.slots.put(ready, here=here)
+        return None if own is None else partial(self.slots.run, own)
 
     def _made_ready(self, started: Started) -> _Ready | None:
         name = ""
@@ -278,10 +278,10 @@ class Executor:
             "cannot run the task, giving it back for a while: task=%s name=%s error=%s", started.id, name, error
         )
         back = GiveBack("unknown", delay=self._config.unknown_delay)
-        self._settler.give_back(Attempt.unreadable(started, name), back)
+        self.settler.give_back(Attempt.unreadable(started, name), back)
 
     def _fail(self, started: Started, name: str, error: Exception) -> None:
-        self._settler.settle(Attempt.unreadable(started, name), Outcome(Verdict.FAILED, error=error, final=True))
+        self.settler.settle(Attempt.unreadable(started, name), Outcome(Verdict.FAILED, error=error, final=True))
 
     def _ready(self, started: Started, task: TaskSpec, registered: Registered) -> _Ready:
         options = task.options.over(registered.options)
@@ -337,7 +337,7 @@ class Executor:
             self.freed.give()
         else:
             # Where others wait for this slot, their ends and this one will be told together.
-            settle = self._settler.settle if self.slots.waiting else self._settler.settle_here
+            settle = self.settler.settle if self.slots.waiting else self.settler.settle_here
             settle(attempt, outcome)
         self.enforcer.returned(attempt)
 
@@ -350,7 +350,7 @@ class Executor:
             outcome = eventloop.outcome_in(task)
             awaits = self.guardian.take(attempt, outcome)
             if not awaits:
-                self._settler.settle(attempt, outcome)
+                self.settler.settle(attempt, outcome)
             self.enforcer.returned(attempt)
             self.slots.leave(ready)
             if awaits:

@@ -119,7 +119,7 @@ class Settler:
         finally:
             self._carry_no_more()
 
-    def run_along(self, asked: Sequence[ops.Op[Any]], *, meanwhile: Callable[[], None]) -> list[Any]:
+    def run_along(self, asked: Sequence[ops.Op[Any]], *, meanwhile: Callable[[], object]) -> list[Any]:
         """Run these operations as `Broker.run_many` does, and tell what is decided in the same round trip; their answers.
 
         That it was told is noted while Redis works on the next ones. Where that fails, for whatever reason, the settler's own

@@ -9,7 +9,7 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 #: What a thread is called between two tasks; in a task by the task's id.
@@ -63,15 +63,30 @@ class Slots(Generic[W]):
             full = bool(self._waiting) and len(self._busy) >= self._size
             return time.monotonic() - self._moved if full else 0.0
 
-    def put(self, works: Iterable[W]) -> None:
-        """Begin these, in their order, as slots are free."""
+    def put(self, works: Sequence[W], *, here: bool = False) -> W | None:
+        """Begin these, in their order, as slots are free.
+
+        `here`: a plain function that comes alone, while nothing else runs or waits, is given its slot and returned: this
+        thread is to `run` it.
+        """
         with self._lock:
             if self._closed:
-                return
+                return None
+            if here and len(works) == 1 and not (works[0].on_loop or self._waiting or self._busy):
+                self._busy.add(works[0])
+                return works[0]
             if not self._waiting:
                 self._moved = time.monotonic()
             self._waiting.extend(works)
         self._spread()
+        return None
+
+    def run(self, work: W) -> None:
+        """Run in this thread what `put` has returned."""
+        name = threading.current_thread().name
+        _run(work)
+        threading.current_thread().name = name
+        self.leave(work)
 
     def leave(self, work: W) -> None:
         """Free the slot of this one; again does nothing."""
@@ -130,15 +145,13 @@ class Slots(Generic[W]):
     def _serve(self) -> None:
         woken = threading.Lock()
         woken.acquire()
-        thread = threading.current_thread()
         work: W | None = None
         while not self._closed:
             work = self._next(work, woken)
             if work is not None and not self._closed:
                 self._spread()
-                thread.name = f"taskpy-{work.id}"
-                contextvars.Context().run(work.run)  # what a task sets is not there for the next one
-                thread.name = IDLE_NAME
+                _run(work)
+                threading.current_thread().name = IDLE_NAME
             elif not self._closed:
                 woken.acquire()
 
@@ -170,3 +183,8 @@ class Slots(Generic[W]):
         self._moved = time.monotonic()
         self.left += 1
         return True
+
+
+def _run(work: Work) -> None:
+    threading.current_thread().name = f"taskpy-{work.id}"
+    contextvars.Context().run(work.run)  # what a task sets is not there for the next one

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from taskpy import errors, ops
 from taskpy.deadline import Deadline
@@ -24,6 +25,7 @@ from taskpy_worker.listener import Listener
 from taskpy_worker.promoter import Promoter
 from taskpy_worker.queues import Queues
 from taskpy_worker.recoverer import Recoverer
+from taskpy_worker.relay import Relay
 from taskpy_worker.reporter import PAUSE_SECONDS, Reporter
 from taskpy_worker.settler import GiveBack, Settler
 from taskpy_worker.workshop import Workshop
@@ -57,6 +59,7 @@ class Worker:
         self._renews = renews
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._relay = Relay(partial(self._take_turn, self._claim), self._closing)
         self.settler = Settler(space, wid)
         self.executor = Executor(config, space, wid, self.settler, workshop)
         self.reporter = Reporter(space, executor=self.executor, settler=self.settler)
@@ -82,8 +85,10 @@ class Worker:
         """Begin all duties; the worker must have joined. Without `claims` it takes only what it is told to take."""
         self.listener.start()
         self._later = self.space.broker.subscriber.watch(self.space.keys.later())
-        turns = (self._settle, self._report, self._beat, self._promote, self._enforce, self._guard)
-        for turn in (self._claim, *turns) if claims else turns:
+        if claims:
+            for _ in range(2):
+                threading.Thread(target=self._relay.serve, name="taskpy-claim", daemon=True).start()
+        for turn in (self._settle, self._report, self._beat, self._promote, self._enforce, self._guard):
             name = f"taskpy-{turn.__name__.strip('_')}"
             thread = threading.Thread(target=self._turn_for_ever, args=(turn,), name=name, daemon=True)
             thread.start()
@@ -141,6 +146,7 @@ class Worker:
         self.executor.guardian.nudge.give()
         self.reporter.nudge.give()
         self.settler.close()
+        self._relay.close(self._config.block + 1)
         for thread in self._threads:
             thread.join(self._config.block + 1)
         self.executor.guardian.close()
@@ -156,7 +162,11 @@ class Worker:
         if self.lost:
             self.claimer.pause()  # else other shards would wait for its turn
             return self._config.block
-        return self.claimer.tick(self._config.block)
+        pause = self.claimer.tick(self._config.block, here=self._relay.is_covered)
+        if (own := self.claimer.own) is not None:
+            with self._relay.aside():
+                own()
+        return pause
 
     def _settle(self) -> float:
         self.settler.tick()
@@ -196,16 +206,19 @@ class Worker:
 
     def _turn_for_ever(self, turn: Callable[[], float]) -> None:
         while not self._closing.is_set():
-            try:
-                pause = turn()
-            except errors.TaskpyError as error:
-                logger.error("a duty failed, going on: duty=%s error=%s", turn.__name__, error)  # noqa: TRY400 - no bug
-                pause = 1.0
-            except Exception:  # a bug in one duty must not end it in silence
-                logger.exception("a duty failed, going on: duty=%s", turn.__name__)
-                pause = 1.0
-            if pause:
-                self._closing.wait(pause)
+            self._take_turn(turn)
+
+    def _take_turn(self, turn: Callable[[], float]) -> None:
+        try:
+            pause = turn()
+        except errors.TaskpyError as error:
+            logger.error("a duty failed, going on: duty=%s error=%s", turn.__name__, error)  # noqa: TRY400 - no bug
+            pause = 1.0
+        except Exception:  # a bug in one duty must not end it in silence
+            logger.exception("a duty failed, going on: duty=%s", turn.__name__)
+            pause = 1.0
+        if pause:
+            self._closing.wait(pause)
 
 
 def wait_until(reached: Callable[[], bool], nudge: Nudge, deadline: Deadline) -> None:
