@@ -35,7 +35,7 @@ class Broker:
         self._timeout = timeout
         self._closed = False
         self.outage = Outage(outage_name(connections))
-        self.subscriber = Subscriber(connections.commands.pubsub, self.outage)
+        self.subscriber = Subscriber(connections.commands.pubsub, self.outage, gives_up=connections.gives_up)
 
     @property
     def server(self) -> str:

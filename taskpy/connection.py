@@ -35,6 +35,8 @@ class Connections:
         self._own = redis is None
         _check_given(redis)
         seconds = _socket_seconds(timeout)
+        #: Whether reading from a connection gives up by itself, after `SOCKET_SECONDS`.
+        self.gives_up = self._own and not address.in_memory and seconds == SOCKET_SECONDS
         self.slots = threading.BoundedSemaphore(commands)
         self.commands = redis or sync_client(address, seconds)
         self.blocking = redis or sync_client(address, seconds, block=BLOCK_SECONDS)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import redis
+
 from taskpy import outage, retry
 from taskpy.nudge import Nudge
 
@@ -42,11 +44,15 @@ class _Channel:
 
 
 class Subscriber:
-    """Reads one pub/sub connection in a thread that starts with the first channel."""
+    """Reads one pub/sub connection in a thread that starts with the first channel.
 
-    def __init__(self, connect: Callable[[], Any], away: outage.Outage) -> None:
+    `gives_up`: reading from it gives up by itself, after a few seconds, so it need not be looked at first.
+    """
+
+    def __init__(self, connect: Callable[[], Any], away: outage.Outage, *, gives_up: bool = False) -> None:
         self._connect = connect
         self._outage = away
+        self._next = _message_in_time if gives_up else _message
         self._lock = threading.RLock()
         self._channels: dict[str, _Channel] = {}
         self._pubsub: Any = None
@@ -151,7 +157,7 @@ class Subscriber:
         while not self._closed:
             try:
                 pubsub = self._connected()
-                message = _message(pubsub)
+                message = self._next(pubsub)
                 failures = 0
             except Exception as error:  # redis-py raises many kinds; each means a new connection
                 failures += 1
@@ -224,7 +230,19 @@ def _message(pubsub: Any) -> dict[str, Any] | None:
     connection = pubsub.connection
     if not connection.can_read(timeout=TICK_SECONDS):
         return None
-    said = connection.read_response()
+    return _told(pubsub, connection.read_response())
+
+
+def _message_in_time(pubsub: Any) -> dict[str, Any] | None:
+    """The same of a connection that gives up: without a look at it first, which a message would wait for."""
+    try:
+        said = pubsub.connection.read_response(disconnect_on_error=False)
+    except redis.TimeoutError:
+        return None
+    return _told(pubsub, said)
+
+
+def _told(pubsub: Any, said: Any) -> dict[str, Any] | None:
     if said[0] == b"message":
         return {"type": "message", "channel": said[1], "data": said[2]}
     answer: dict[str, Any] | None = pubsub.handle_message(said)  # it keeps count of the channels

@@ -49,7 +49,9 @@ class Connection:
             return False
         return True
 
-    def read_response(self):
+    def read_response(self, disconnect_on_error=True):
+        if not disconnect_on_error and not self.can_read(subscriber.TICK_SECONDS):  # nobody has looked before
+            raise redis.TimeoutError("nothing was said")
         if isinstance(self._next, Exception):
             raise self._next
         return self._next
@@ -70,10 +72,10 @@ class Connection:
 class World:
     """A subscriber, and the connections it has made."""
 
-    def __init__(self):
+    def __init__(self, *, gives_up):
         self.connections = []
         self.refused = 0
-        self.subscriber = Subscriber(self._connect, Outage("redis://there"))
+        self.subscriber = Subscriber(self._connect, Outage("redis://there"), gives_up=gives_up)
 
     @property
     def connection(self):
@@ -87,12 +89,12 @@ class World:
         return self.connection
 
 
-@pytest.fixture
-def world(monkeypatch):
+@pytest.fixture(params=[True, False], ids=["gives_up", "is_looked_at"])
+def world(request, monkeypatch):
     monkeypatch.setattr(subscriber, "TICK_SECONDS", 0.02)
     monkeypatch.setattr(subscriber, "LINGER_SECONDS", 0.0)
     monkeypatch.setattr(subscriber.retry, "reconnect_delay", lambda failures: 0.001)
-    made = World()
+    made = World(gives_up=request.param)
     yield made
     made.subscriber.close()
 
