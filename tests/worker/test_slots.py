@@ -181,6 +181,17 @@ def test_closed_they_leave_nothing_to_who_puts_it(make):
     assert slots.put([Plain("late", [])], here=True) is None
 
 
+def test_closed_meanwhile_they_do_not_run_what_they_have_left_to_who_put_it(make):
+    log = []
+    slots = make(1)
+    own = slots.put([Plain("late", log)], here=True)
+    slots.close()
+
+    slots.run(own)
+
+    assert (log, slots.load) == ([], 0)
+
+
 def test_coroutines_take_slots_too_and_begin_together(make, begun):
     slots = make(2)
     works = [Coroutine(str(number)) for number in range(4)]

@@ -1,6 +1,6 @@
 """Two threads for one duty: one has it, the other is in reserve, and takes it over where the first is held up.
 
-So whoever has the duty may run a task in its own thread, which spares waking another: a third of the time from a submission
+So whoever has the duty may run a task in its own thread, which spares waking another: a fifth of the time from a submission
 to its result. Mostly the task is over in a moment; where it is not, the reserve goes on with the duty.
 """
 

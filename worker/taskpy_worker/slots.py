@@ -82,11 +82,14 @@ class Slots(Generic[W]):
         return None
 
     def run(self, work: W) -> None:
-        """Run in this thread what `put` has returned."""
+        """Run in this thread what `put` has returned, unless these were closed meanwhile."""
         name = threading.current_thread().name
-        _run(work)
-        threading.current_thread().name = name
-        self.leave(work)
+        try:
+            if not self._closed:
+                _run(work)
+        finally:
+            threading.current_thread().name = name
+            self.leave(work)
 
     def leave(self, work: W) -> None:
         """Free the slot of this one; again does nothing."""
